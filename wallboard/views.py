@@ -1,0 +1,133 @@
+"""What a screen shows, as small frozen values with stable ids; knows no HTML and no browser.
+
+Instants are milliseconds since the epoch (`_ms`), because the browser ticks from them; `None` means
+"not known" and is drawn as a dash. `key` is unique on a board, stable across restarts and safe as an
+HTML id. Alarms and masking are decided before a view is made: a template decides neither.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Alarm = Literal["calm", "warn", "alarm"]
+AgentState = Literal["idle", "ringing", "dialling", "talking"]
+CallState = Literal["waiting", "ringing", "talking", "ended"]
+
+
+class View(msgspec.Struct, frozen=True, kw_only=True):
+    """A value that one partial draws. Equal views give equal HTML."""
+
+
+class Header(View):
+    """The strip at the top; clock, data age and link are ticked by the browser."""
+
+    name: str
+    time_zone: str
+    utc_offset_seconds: int
+    last_event_at_ms: int | None
+    presumed_ended: int
+
+
+class Notice(View):
+    """One line of bad or first-minute news across the board; nothing is drawn when `text` is empty."""
+
+    alarm: Alarm
+    text: str
+
+
+class Hero(View):
+    """The numbers that are read from six metres."""
+
+    waiting: int
+    waiting_alarm: Alarm
+    longest_wait_since_ms: int | None
+    longest_wait_alarm: Alarm
+    service_level_percent: int | None
+    service_level_target_percent: int
+    service_level_seconds: int
+    service_level_alarm: Alarm
+    offered: int
+    answered: int
+    missed: int
+    abandoned: int
+    voicemails_today: int
+    voicemails_new: int
+    outbound_placed: int
+    outbound_answered: int
+
+
+class VisitTile(View):
+    """One queue or ring group."""
+
+    key: str
+    name: str
+    kind: Literal["queue", "ring_group"]
+    alarm: Alarm
+    alarm_word: str
+    waiting: int
+    ringing: int
+    talking: int
+    longest_wait_since_ms: int | None
+    service_level_percent: int | None
+    service_level_target_percent: int
+    offered: int
+    answered: int
+    abandoned: int
+    unanswered: int
+    average_speed_of_answer_seconds: int | None
+
+
+class AgentTile(View):
+    """One agent: the name, what the phone does and since when."""
+
+    key: str
+    number: str
+    name: str
+    state: AgentState
+    since_ms: int | None
+    with_whom: str
+    answered: int
+    missed: int
+    outbound: int
+
+
+class CallRow(View):
+    """One call that rings, talks or has just ended; the caller's number is masked already."""
+
+    key: str
+    id: str
+    direction: Literal["inbound", "outbound"]
+    state: CallState
+    result: str
+    caller: str
+    place: str
+    agents: str
+    since_ms: int | None
+    talk_seconds: int | None
+    voicemail: bool
+    alarm: Alarm
+
+
+class Panel(View):
+    """A titled group of tiles; `hidden` counts the tiles that did not fit and are not listed."""
+
+    key: str
+    kind: Literal["queues", "ring_groups", "agents", "calls"]
+    title: str
+    empty: str
+    total: int
+    hidden: int
+    tiles: tuple[VisitTile, ...] | tuple[AgentTile, ...] | tuple[CallRow, ...]
+
+
+class Board(View):
+    """Everything on one screen at one instant, in the order in which it is drawn."""
+
+    slug: str
+    sequence: int
+    header: Header
+    notice: Notice
+    hero: Hero
+    panels: tuple[Panel, ...]
