@@ -20,7 +20,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     """A value that one partial draws. Equal views give equal HTML."""
 
 
-class Header(View):
+class Header(View, frozen=True, kw_only=True):
     """The strip at the top; clock, data age and link are ticked by the browser."""
 
     name: str
@@ -30,14 +30,14 @@ class Header(View):
     presumed_ended: int
 
 
-class Notice(View):
+class Notice(View, frozen=True, kw_only=True):
     """One line of bad or first-minute news across the board; nothing is drawn when `text` is empty."""
 
     alarm: Alarm
     text: str
 
 
-class Hero(View):
+class Hero(View, frozen=True, kw_only=True):
     """The numbers that are read from six metres."""
 
     waiting: int
@@ -58,7 +58,7 @@ class Hero(View):
     outbound_answered: int
 
 
-class VisitTile(View):
+class VisitTile(View, frozen=True, kw_only=True):
     """One queue or ring group."""
 
     key: str
@@ -79,7 +79,7 @@ class VisitTile(View):
     average_speed_of_answer_seconds: int | None
 
 
-class AgentTile(View):
+class AgentTile(View, frozen=True, kw_only=True):
     """One agent: the name, what the phone does and since when."""
 
     key: str
@@ -93,7 +93,7 @@ class AgentTile(View):
     outbound: int
 
 
-class CallRow(View):
+class CallRow(View, frozen=True, kw_only=True):
     """One call that rings, talks or has just ended; the caller's number is masked already."""
 
     key: str
@@ -110,7 +110,7 @@ class CallRow(View):
     alarm: Alarm
 
 
-class Panel(View):
+class Panel(View, frozen=True, kw_only=True):
     """A titled group of tiles; `hidden` counts the tiles that did not fit and are not listed."""
 
     key: str
@@ -122,7 +122,7 @@ class Panel(View):
     tiles: tuple[VisitTile, ...] | tuple[AgentTile, ...] | tuple[CallRow, ...]
 
 
-class Board(View):
+class Board(View, frozen=True, kw_only=True):
     """Everything on one screen at one instant, in the order in which it is drawn."""
 
     slug: str

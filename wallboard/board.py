@@ -1,0 +1,241 @@
+"""The fold: events in, the state of calls, agents, queues and days out; no I/O, no clock, no ratio.
+
+The same events give the same board, always. What depends on the time alone (who is presumed to have
+ended) is settled by `settle(now)`, forwards and backwards, from the events' own `received_at`.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from datetime import date, datetime, time, timedelta, tzinfo
+
+import msgspec
+
+from wallboard.calls import Call, CallState, OfferState
+from wallboard.events import AnyEvent, OfferEvent, Place, Summarised
+from wallboard.totals import Contribution, Day, Thresholds, contribution
+
+_SHELVES: tuple[CallState, ...] = ("ringing", "waiting", "talking")
+_AGENT_REMEMBERED = timedelta(days=7)
+_PRECEDENCE: dict[OfferState, int] = {"talking": 3, "dialling": 2, "ringing": 1, "ended": 0}
+
+
+class Rules(msgspec.Struct, frozen=True, kw_only=True):
+    """What the operator may set about the meaning of things; timeouts are call-model.md's "Lost webhooks"."""
+
+    zone: tzinfo
+    day_starts_at: time = time(0)
+    thresholds: Thresholds = Thresholds()
+    ringing_timeout: timedelta = timedelta(minutes=3)
+    waiting_timeout: timedelta = timedelta(minutes=30)
+    talking_timeout: timedelta = timedelta(hours=4)
+
+    def day_of(self, moment: datetime) -> date:
+        """The local day that `moment` counts in; a 23- or 25-hour day at a clock change is one day."""
+        local = moment.astimezone(self.zone).replace(tzinfo=None)
+        start = timedelta(hours=self.day_starts_at.hour, minutes=self.day_starts_at.minute)
+        return (local - start).date()
+
+    def timeout(self, state: CallState) -> timedelta:
+        match state:
+            case "ringing":
+                return self.ringing_timeout
+            case "waiting":
+                return self.waiting_timeout
+            case _:
+                return self.talking_timeout
+
+
+class Agent:
+    """A PBX user: the number (or the name where there is none), the latest name, and what the phone does."""
+
+    __slots__ = ("calls", "heard_at", "idle_since", "key", "name")
+
+    def __init__(self, key: str, heard_at: datetime) -> None:
+        self.key = key
+        self.name: str | None = None
+        self.heard_at = heard_at
+        self.idle_since: datetime | None = None
+        self.calls: dict[str, tuple[OfferState, datetime]] = {}
+
+    @property
+    def state(self) -> str:
+        """`idle` as far as we know: the PBX tells of no pause and no log-out."""
+        return self._busiest()[0] if self.calls else "idle"
+
+    @property
+    def since(self) -> datetime | None:
+        return self._busiest()[1] if self.calls else self.idle_since
+
+    def _busiest(self) -> tuple[OfferState, datetime]:
+        return max(self.calls.values(), key=lambda phone: (_PRECEDENCE[phone[0]], -phone[1].timestamp()))
+
+
+class Board:
+    """What is known of the floor after the events applied so far."""
+
+    def __init__(self, rules: Rules) -> None:
+        self.rules = rules
+        self.calls: dict[str, Call] = {}
+        self.agents: dict[str, Agent] = {}
+        self.places: dict[Place, datetime] = {}
+        self.days: dict[date, Day] = {}
+        self.last_event_at: datetime | None = None
+        self._newest_day: date | None = None
+        self._contributions: dict[str, tuple[date, Contribution]] = {}
+        self._voicemail_days: dict[tuple[str, datetime | None], date] = {}
+        # By state, in the order in which the calls were last heard of: the oldest are presumed ended first.
+        self._live: dict[CallState, OrderedDict[str, Call]] = {state: OrderedDict() for state in _SHELVES}
+        self._presumed: dict[CallState, OrderedDict[str, Call]] = {state: OrderedDict() for state in _SHELVES}
+        self._shelf: dict[str, CallState] = {}
+
+    # --- applying ------------------------------------------------------------------------------------
+
+    def apply(self, event: AnyEvent) -> bool:
+        """Folds one event in; False if it was a redelivery that told nothing."""
+        self.last_event_at = event.received_at
+        self._turn_day(event.received_at)
+        call = self.calls.get(event.call_id)
+        if call is None:
+            call = self.calls[event.call_id] = Call(event.call_id, event.received_at)
+        news = call.hear(event)
+        if news:
+            self._note_names(event)
+            self._count(call)
+            self._count_voicemails(call)
+        self._shelve(call, event.received_at)
+        return news
+
+    def _note_names(self, event: AnyEvent) -> None:
+        if isinstance(event, OfferEvent):
+            agent = self.agents.get(event.agent)
+            if agent is None:
+                agent = self.agents[event.agent] = Agent(event.agent, event.received_at)
+            agent.name = event.agent_name or agent.name
+            agent.heard_at = event.received_at
+            self.places.update(dict.fromkeys(event.places, event.received_at))
+        elif isinstance(event, Summarised):
+            self.places[event.place] = event.received_at
+
+    def _count(self, call: Call) -> None:
+        day, after = self.rules.day_of(call.started_at), contribution(call)
+        before = self._contributions.get(call.id)
+        if before == (day, after):
+            return
+        if before is not None:
+            self.day(before[0]).move(call.id, before[1], -1)
+        self.day(day).move(call.id, after, 1)
+        self.day(day).call_ids.add(call.id)
+        self._contributions[call.id] = (day, after)
+        self.places.update(
+            {visit.place: call.last_received_at for visit in after.visits if visit.place not in self.places}
+        )
+
+    def _count_voicemails(self, call: Call) -> None:
+        for recorded_at, (box, received_at) in call.voicemails.items():
+            key = (call.id, recorded_at)
+            if key in self._voicemail_days:
+                continue
+            day = self._voicemail_days[key] = self.rules.day_of(recorded_at or received_at)
+            self.day(day).voicemails[box] += 1
+
+    def day(self, day: date) -> Day:
+        """The sums of one day, empty ones if nothing is known of it."""
+        sums = self.days.get(day)
+        if sums is None:
+            sums = self.days[day] = Day(self.rules.thresholds)
+        return sums
+
+    # --- what is live --------------------------------------------------------------------------------
+
+    def _shelve(self, call: Call, at: datetime) -> None:
+        self._unshelve(call)
+        state = call.state()
+        if state != "ended":
+            self._shelf[call.id] = state
+            self._live[state][call.id] = call
+        self._set_phones(call, call.phones(), at)
+
+    def _unshelve(self, call: Call) -> None:
+        state = self._shelf.pop(call.id, None)
+        if state is None:
+            return
+        if self._presumed[state].pop(call.id, None):
+            self._count_presumed(call, -1)
+        self._live[state].pop(call.id, None)
+
+    def _set_phones(self, call: Call, phones: dict[str, tuple[OfferState, datetime]], at: datetime) -> None:
+        for key in call.offers:
+            agent = self.agents.get(key)
+            if agent is None:
+                agent = self.agents[key] = Agent(key, at)
+            was_busy = bool(agent.calls)
+            if key in phones:
+                agent.calls[call.id] = phones[key]
+            else:
+                agent.calls.pop(call.id, None)
+            if not agent.calls and (was_busy or agent.idle_since is None):
+                agent.idle_since = at
+
+    def settle(self, now: datetime) -> None:
+        """Presumes ended what has been silent for too long at `now`, and takes that back where it was not."""
+        for state in _SHELVES:
+            live, presumed, timeout = self._live[state], self._presumed[state], self.rules.timeout(state)
+            while live and now - next(iter(live.values())).last_received_at > timeout:
+                call = live.popitem(last=False)[1]
+                presumed[call.id] = call
+                self._count_presumed(call, 1)
+                self._set_phones(call, {}, call.last_received_at + timeout)
+            while presumed and now - next(reversed(presumed.values())).last_received_at <= timeout:
+                call = presumed.popitem()[1]
+                live[call.id] = call
+                live.move_to_end(call.id, last=False)
+                self._count_presumed(call, -1)
+                self._set_phones(call, call.phones(), call.last_received_at)
+
+    def _count_presumed(self, call: Call, by: int) -> None:
+        if call.is_inbound:
+            self.day(self._contributions[call.id][0]).presumed_ended += by
+
+    def live_calls(self) -> list[Call]:
+        """Every call that rings, waits or talks, as of the last `settle`; newest first."""
+        calls = [call for state in _SHELVES for call in self._live[state].values()]
+        return sorted(calls, key=lambda call: (call.started_at, call.id), reverse=True)
+
+    def presumed_calls(self) -> list[Call]:
+        """Every call presumed ended, as of the last `settle`; newest first."""
+        calls = [call for state in _SHELVES for call in self._presumed[state].values()]
+        return sorted(calls, key=lambda call: (call.last_received_at, call.id), reverse=True)
+
+    def is_presumed(self, call: Call) -> bool:
+        state = self._shelf.get(call.id)
+        return state is not None and call.id in self._presumed[state]
+
+    def ended_calls(self, day: date, most: int) -> list[Call]:
+        """The day's calls that ended last, newest first."""
+        return [self.calls[call_id] for _, call_id in reversed(self.day(day).ended[-most:])]
+
+    # --- forgetting ----------------------------------------------------------------------------------
+
+    def _turn_day(self, received_at: datetime) -> None:
+        day = self.rules.day_of(received_at)
+        if self._newest_day is not None and day <= self._newest_day:
+            return
+        self._newest_day = day
+        for old in [known for known in self.days if known < day - timedelta(days=1)]:
+            self._forget_day(old, received_at)
+        silent = received_at - _AGENT_REMEMBERED
+        self.agents = {k: a for k, a in self.agents.items() if a.calls or a.heard_at > silent}
+        self.places = {place: at for place, at in self.places.items() if at > silent}
+
+    def _forget_day(self, day: date, at: datetime) -> None:
+        for call_id in self.days[day].call_ids:
+            call = self.calls.get(call_id)
+            if call is None or self._contributions[call_id][0] != day:
+                continue
+            self._unshelve(call)
+            self._set_phones(call, {}, at)
+            del self.calls[call_id], self._contributions[call_id]
+            for recorded_at in call.voicemails:
+                self._voicemail_days.pop((call_id, recorded_at), None)
+        del self.days[day]

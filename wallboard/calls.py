@@ -1,0 +1,550 @@
+"""One call's life: its offers, visits and outcome, heard event by event; knows no other call and not the time.
+
+The rules are call-model.md's ("Offers", "Visits", "Calls"). What decides the numbers is a function of the
+*set* of bodies heard, so that order and repetition cannot matter; only who is ringing right now depends
+on arrival.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Literal
+
+import msgspec
+
+from wallboard.events import (
+    Answered,
+    AnyEvent,
+    Completed,
+    ComponentPassed,
+    OfferEvent,
+    Place,
+    Rang,
+    Recorded,
+    Summarised,
+    VoicemailLeft,
+)
+
+CallState = Literal["waiting", "ringing", "talking", "ended"]
+OfferState = Literal["ringing", "dialling", "talking", "ended"]
+Result = Literal["answered", "missed", "answered_elsewhere"]
+Outcome = Literal["open", "answered", "abandoned", "unanswered"]
+
+ELSEWHERE = timedelta(seconds=2)
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+class Ending(msgspec.Struct, frozen=True):
+    """What one distinct completion said; equal endings are one, however often the body came."""
+
+    end_at: datetime | None
+    connected_at: datetime | None
+    talk_ms: int | None
+    places: tuple[Place, ...]
+
+    @property
+    def answered(self) -> bool:
+        return self.connected_at is not None or bool(self.talk_ms)
+
+    @property
+    def answer_at(self) -> datetime | None:
+        """When the talk began, as far as this completion alone can tell."""
+        if self.connected_at is not None or not self.talk_ms or self.end_at is None:
+            return self.connected_at
+        return self.end_at - timedelta(milliseconds=self.talk_ms)
+
+    @property
+    def talk(self) -> int:
+        """Milliseconds of talk; the talk that was told, else end - answer, else 0."""
+        if self.talk_ms is not None:
+            return self.talk_ms
+        return _span_ms(self.connected_at, self.end_at) or 0
+
+    @property
+    def covers_until(self) -> datetime | None:
+        """The last instant that this end can be the end of; `None` is for ever (an unknown end)."""
+        known = [self.end_at] if self.end_at else []
+        if self.connected_at is not None:
+            known.append(self.connected_at + timedelta(milliseconds=self.talk_ms or 0))
+        return max(known, default=None)
+
+
+class Offer:
+    """One agent's part in one call, however often that phone rings."""
+
+    __slots__ = ("agent", "answered_at", "answered_heard", "answers", "endings", "inbound", "name",
+                 "places", "ring_places", "ringing_since", "rings", "talking_heard_at")  # fmt: skip
+
+    def __init__(self, agent: str) -> None:
+        self.agent = agent
+        self.name: str | None = None
+        self.inbound = False
+        self.places: tuple[Place, ...] = ()
+        self.rings: tuple[int, ...] = ()
+        self.ringing_since: datetime | None = None
+        self.ring_places: tuple[Place, ...] = ()
+        self.answered_heard = False
+        self.answers: tuple[datetime, ...] = ()
+        self.answered_at: tuple[Place, ...] = ()
+        self.talking_heard_at: datetime | None = None
+        self.endings: tuple[Ending, ...] = ()
+
+    @property
+    def answered(self) -> bool:
+        return self.answered_heard or any(ending.answered for ending in self.endings)
+
+    @property
+    def answer_at(self) -> datetime | None:
+        """The earliest known answer."""
+        known = [*self.answers, *(at for at in (ending.answer_at for ending in self.endings) if at)]
+        return min(known, default=None)
+
+    @property
+    def answer_places(self) -> tuple[Place, ...]:
+        """Where it was answered; all its places where the answer did not say."""
+        return self.answered_at or self.places
+
+    def talk_endings(self) -> list[Ending]:
+        """The completions that ended a talk; the others ended rings (call-model.md, "Offers")."""
+        if not self.answered:
+            return []
+        answer = self.answer_at
+        return [ending for ending in self.endings if _ends_talk(ending, answer)]
+
+    def ring_endings(self) -> list[Ending]:
+        """The completions that ended a ring nobody answered: one missed ring each."""
+        if not self.answered:
+            return list(self.endings)
+        answer = self.answer_at
+        return [ending for ending in self.endings if not _ends_talk(ending, answer)]
+
+    def talk_ms(self) -> int | None:
+        """Talk over all answers of this offer; `None` while no completion has told of any."""
+        talks: dict[datetime | None, int] = {}
+        for ending in self.talk_endings():
+            talks[ending.connected_at] = max(talks.get(ending.connected_at, 0), ending.talk)
+        return sum(talks.values()) if talks else None
+
+    def talks_on(self) -> bool:
+        """Answered, and no completion ends it. A later answer than every end is a talk anew (transferred back)."""
+        if not self.answered:
+            return False
+        untils = [ending.covers_until for ending in self.talk_endings()]
+        if not untils:
+            return True
+        known = [until for until in untils if until is not None]
+        if len(known) < len(untils) or not self.answers:
+            return False
+        return max(self.answers) > max(known) + ELSEWHERE
+
+
+class Visit:
+    """One call's stay in one queue or ring group."""
+
+    __slots__ = ("entered_at", "place", "summary", "timed_out")
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.summary: Summarised | None = None
+        self.entered_at: datetime | None = None
+        self.timed_out = False
+
+    def summarise(self, summary: Summarised) -> None:
+        """Keeps the weightiest summary, whatever the order they came in."""
+        if self.summary is None or _weight(summary) > _weight(self.summary):
+            self.summary = summary
+
+
+class Call:
+    """Everything with one `unique_call_id`."""
+
+    __slots__ = ("caller_name", "caller_number", "components", "dialled_number", "ended_heard_at",
+                 "first_received_at", "heard", "id", "last_received_at", "offers", "recording",
+                 "standing", "told_start_at", "visits", "voicemails")  # fmt: skip
+
+    def __init__(self, id: str, received_at: datetime) -> None:
+        self.id = id
+        self.first_received_at = received_at
+        self.last_received_at = received_at
+        self.ended_heard_at: datetime | None = None
+        self.told_start_at: datetime | None = None
+        self.heard: tuple[int, ...] = ()
+        self.caller_number: str | None = None
+        self.caller_name: str | None = None
+        self.dialled_number: str | None = None
+        self.offers: dict[str, Offer] = {}
+        self.visits: dict[Place, Visit] = {}
+        self.standing: tuple[Place, ...] = ()
+        self.voicemails: dict[datetime | None, tuple[str | None, datetime]] = {}
+        self.components: tuple[str, ...] = ()
+        self.recording: str | None = None
+
+    # --- hearing -------------------------------------------------------------------------------------
+
+    def hear(self, event: AnyEvent) -> bool:
+        """Takes one event in; False if it is a redelivery that told nothing."""
+        self.last_received_at = event.received_at
+        known = event.fingerprint in self.heard
+        if known and not (isinstance(event, Rang) and self._rings_again(event)):
+            return False
+        if not known:
+            self.heard += (event.fingerprint,)
+            self._note(event)
+        self._take(event)
+        self.ended_heard_at = event.received_at if self.state() == "ended" else None
+        return True
+
+    def _note(self, event: AnyEvent) -> None:
+        if event.call_started_at is not None:
+            self.told_start_at = min(self.told_start_at or event.call_started_at, event.call_started_at)
+        self.caller_number = self.caller_number or event.caller_number
+        self.caller_name = self.caller_name or event.caller_name
+        self.dialled_number = self.dialled_number or event.dialled_number
+
+    def _take(self, event: AnyEvent) -> None:
+        match event:
+            case Rang():
+                self._ring(self._offer(event), event)
+            case Answered():
+                self._answer(self._offer(event), event)
+            case Completed():
+                self._complete(self._offer(event), event)
+            case Summarised():
+                self._summarise(event)
+            case VoicemailLeft():
+                self.voicemails.setdefault(event.recorded_at, (event.dialled_number, event.received_at))
+            case Recorded():
+                self.recording = event.link or self.recording
+            case ComponentPassed():
+                self._pass(event)
+
+    def _offer(self, event: OfferEvent) -> Offer:
+        offer = self.offers.get(event.agent)
+        if offer is None:
+            offer = self.offers[event.agent] = Offer(event.agent)
+        offer.name = event.agent_name or offer.name
+        offer.inbound = offer.inbound or event.direction == "inbound"
+        for place in event.places:
+            self._visit(place)
+            if place not in offer.places:
+                offer.places += (place,)
+        return offer
+
+    def _visit(self, place: Place) -> Visit:
+        visit = self.visits.get(place)
+        if visit is None:
+            visit = self.visits[place] = Visit(place)
+            self.standing = (place,)
+        return visit
+
+    def _ring(self, offer: Offer, event: Rang) -> None:
+        late_news = len({*offer.rings, event.fingerprint}) <= len(offer.ring_endings())
+        again = event.fingerprint in offer.rings
+        if not again:
+            offer.rings += (event.fingerprint,)
+        if offer.ringing_since or offer.answered or self._is_closed(event.places):
+            return
+        if late_news and not again:
+            return
+        if offer.endings and self.state() == "ended":
+            return
+        offer.ringing_since, offer.ring_places = event.received_at, event.places
+        self.standing = event.places or self.standing
+
+    def _rings_again(self, event: Rang) -> bool:
+        """A ring byte for byte like an earlier one is news once that ring ended unanswered and the call lives on."""
+        offer = self.offers.get(event.agent)
+        if offer is None or offer.ringing_since or offer.answered or not offer.endings:
+            return False
+        return not self._is_closed(event.places) and self.state() != "ended"
+
+    def _answer(self, offer: Offer, event: Answered) -> None:
+        offer.answered_heard = True
+        offer.talking_heard_at = offer.talking_heard_at or event.received_at
+        if event.connected_at is not None and event.connected_at not in offer.answers:
+            offer.answers += (event.connected_at,)
+        self._settle_answer(offer, event.places)
+
+    def _complete(self, offer: Offer, event: Completed) -> None:
+        end_at = _later(event.call_started_at, event.call_duration_ms)
+        ending = Ending(end_at, event.connected_at, event.talk_ms, event.places)
+        if ending not in offer.endings:
+            offer.endings += (ending,)
+            offer.ringing_since = None
+        if ending.answered:
+            self._settle_answer(offer, event.places)
+
+    def _settle_answer(self, offer: Offer, places: tuple[Place, ...]) -> None:
+        offer.ringing_since = None
+        offer.answered_at += tuple(place for place in places if place not in offer.answered_at)
+        self._stop_rings(offer.answer_places, unless=offer)
+        self.standing = places or self.standing
+
+    def _summarise(self, event: Summarised) -> None:
+        self._visit(event.place).summarise(event)
+        self._stop_rings((event.place,))
+
+    def _pass(self, event: ComponentPassed) -> None:
+        if event.component not in self.components:
+            self.components += (event.component,)
+        if event.entered is not None:
+            visit = self._visit(event.entered)
+            visit.entered_at = visit.entered_at or event.received_at
+            self.standing = (event.entered,)
+        if event.timed_out is not None:
+            self._visit(event.timed_out).timed_out = True
+
+    def _stop_rings(self, places: tuple[Place, ...], unless: Offer | None = None) -> None:
+        for offer in self.offers.values():
+            if offer is not unless and any(place in places for place in offer.ring_places):
+                offer.ringing_since = None
+
+    def _is_closed(self, places: tuple[Place, ...]) -> bool:
+        return any(self.visits[place].summary or self.is_answered(place) for place in places if place in self.visits)
+
+    # --- what it all means ---------------------------------------------------------------------------
+
+    @property
+    def started_at(self) -> datetime:
+        return self.told_start_at or self.first_received_at
+
+    @property
+    def is_inbound(self) -> bool:
+        return bool(self.visits) or any(offer.inbound for offer in self.offers.values())
+
+    @property
+    def counts(self) -> bool:
+        """Voicemails, recordings and unmapped components alone do not make a call count."""
+        return bool(self.visits or self.offers)
+
+    def state(self) -> CallState:
+        """talking > ringing > waiting > ended."""
+        if any(self.is_talking(offer) for offer in self.offers.values()):
+            return "talking"
+        waits = self._waits()
+        rings = [offer for offer in self.offers.values() if offer.ringing_since]
+        # A ring byte for byte like one that has ended may be a redelivery: it alone keeps no call alive.
+        if rings and (waits or any(len(offer.rings) > len(offer.ring_endings()) for offer in rings)):
+            return "ringing"
+        return "waiting" if waits else "ended"
+
+    def _waits(self) -> bool:
+        if any(self.is_answered(place) for place in self.visits):
+            return False
+        return any(not visit.summary and not visit.timed_out for visit in self.visits.values())
+
+    def is_talking(self, offer: Offer) -> bool:
+        """A summary closes every offer in its visit."""
+        if any(self.visits[place].summary for place in offer.answer_places):
+            return False
+        return offer.talks_on()
+
+    def offer_state(self, offer: Offer) -> OfferState:
+        if self.is_talking(offer):
+            return "talking"
+        if offer.ringing_since and self.state() != "ended":
+            return "ringing" if offer.inbound else "dialling"
+        return "ended"
+
+    def is_offer_answered(self, offer: Offer) -> bool:
+        """By its own events, or by the summary that names this agent, should those have been lost."""
+        return offer.answered or any(
+            _answered(summary) and summary.agent == offer.agent for summary in self._summaries(offer.places)
+        )
+
+    def result(self, offer: Offer) -> Result | None:
+        if self.is_offer_answered(offer):
+            return "answered"
+        if not offer.inbound or self.offer_state(offer) != "ended":
+            return None
+        return "missed" if self.missed_rings(offer) else "answered_elsewhere"
+
+    def missed_rings(self, offer: Offer) -> int:
+        """Rings that ended unanswered, but for those that ended because somebody else answered."""
+        if not offer.inbound:
+            return 0
+        ends = [ending.end_at for ending in offer.ring_endings()]
+        if not ends and not self.is_offer_answered(offer) and self.offer_state(offer) == "ended":
+            ends = [None]
+        return sum(not self._answered_elsewhere(offer, end) for end in ends) if ends else 0
+
+    def _answered_elsewhere(self, offer: Offer, end: datetime | None) -> bool:
+        answers = list(self._answers_by_others(offer))
+        if not answers:
+            return False
+        known = [at for at in answers if at is not None]
+        if end is None or len(known) < len(answers):
+            return True
+        return end >= min(known) - ELSEWHERE
+
+    def _answers_by_others(self, offer: Offer) -> Iterator[datetime | None]:
+        for other in self.offers.values():
+            if other is not offer and other.inbound and other.answered:
+                yield other.answer_at
+        named = {other.agent for other in self.offers.values() if other.answered}
+        for summary in self._summaries(tuple(self.visits)):
+            already = bool(named) if summary.agent is None else summary.agent in named
+            if _answered(summary) and summary.agent != offer.agent and not already:
+                yield summary.connected_at
+
+    def _summaries(self, places: tuple[Place, ...]) -> Iterator[Summarised]:
+        for place in places:
+            if summary := self.visits[place].summary:
+                yield summary
+
+    def is_answered(self, place: Place) -> bool:
+        """The visit was answered, by its summary's word, else by one of its offers."""
+        summary = self.visits[place].summary
+        if summary is not None:
+            return _answered(summary)
+        return any(offer.answered and place in offer.answer_places for offer in self.offers.values())
+
+    def visit_outcome(self, visit: Visit) -> Outcome:
+        if self.is_answered(visit.place):
+            return "answered"
+        if visit.summary is not None:
+            return "abandoned" if visit.summary.status in (None, "abandoned") else "unanswered"
+        return "unanswered" if visit.timed_out else "open"
+
+    def visit_wait_ms(self, visit: Visit) -> int | None:
+        """From the call's start to the answer; for a visit that nobody answered, its call_duration."""
+        summary = visit.summary
+        if not self.is_answered(visit.place):
+            return summary.call_duration_ms if summary else None
+        answers = [at for offer in self._answerers(visit.place) if (at := offer.answer_at)]
+        answer = (summary.connected_at if summary else None) or min(answers, default=None)
+        return _span_ms((summary.call_started_at if summary else None) or self.told_start_at, answer)
+
+    def visit_talk_ms(self, visit: Visit) -> int | None:
+        """Talk of an answered visit that has ended; `None` where it has not, or is not known."""
+        if not self.is_answered(visit.place):
+            return None
+        summary = visit.summary
+        if summary is not None and summary.talk_ms is not None:
+            return summary.talk_ms
+        if summary is not None and summary.connected_at and summary.call_duration_ms is not None:
+            end = _later(summary.call_started_at or self.told_start_at, summary.call_duration_ms)
+            return _span_ms(summary.connected_at, end)
+        offers = self._answerers(visit.place)
+        if any(self.is_talking(offer) for offer in offers):
+            return None
+        talks = [talk for offer in offers if (talk := offer.talk_ms()) is not None]
+        return sum(talks) if talks else None
+
+    def _answerers(self, place: Place) -> list[Offer]:
+        return [offer for offer in self.offers.values() if offer.answered and place in offer.answer_places]
+
+    def offer_talk_ms(self, offer: Offer) -> int:
+        """Talk of an ended offer; 0 while it talks or where it is not known."""
+        if self.is_talking(offer):
+            return 0
+        talk = offer.talk_ms()
+        if talk is not None:
+            return talk
+        named = (s.talk_ms or 0 for s in self._summaries(offer.places) if _answered(s) and s.agent == offer.agent)
+        return max(named, default=0)
+
+    @property
+    def is_call_answered(self) -> bool:
+        return any(offer.answered for offer in self.offers.values()) or any(
+            _answered(summary) for summary in self._summaries(tuple(self.visits))
+        )
+
+    def outcome(self) -> Literal["answered", "abandoned", "missed", "unanswered"]:
+        """What became of an ended call."""
+        if self.is_call_answered:
+            return "answered"
+        if not self.is_inbound:
+            return "unanswered"
+        outcomes = (self.visit_outcome(visit) for visit in self.visits.values() if visit.summary)
+        return "abandoned" if "abandoned" in outcomes else "missed"
+
+    @property
+    def answered_at(self) -> datetime | None:
+        known = [at for offer in self.offers.values() if (at := offer.answer_at)]
+        known += [s.connected_at for s in self._summaries(tuple(self.visits)) if s.connected_at]
+        return min(known, default=None)
+
+    @property
+    def ended_at(self) -> datetime | None:
+        """The latest end that was told, else when the last news of an ended call came; `None` while it lives."""
+        if self.ended_heard_at is None:
+            return None
+        ends = [ending.end_at for offer in self.offers.values() for ending in offer.endings if ending.end_at]
+        for summary in self._summaries(tuple(self.visits)):
+            if end := _later(summary.call_started_at, summary.call_duration_ms):
+                ends.append(end)
+        return max(ends, default=self.ended_heard_at)
+
+    @property
+    def talk_ms(self) -> int | None:
+        """Talk of an answered, ended call."""
+        if not self.is_call_answered or self.ended_heard_at is None:
+            return None
+        talks = [talk for offer in self.offers.values() if (talk := offer.talk_ms()) is not None]
+        if talks:
+            return sum(talks)
+        told = [s.talk_ms for s in self._summaries(tuple(self.visits)) if s.talk_ms is not None]
+        return max(told, default=None)
+
+    # --- what shows right now ------------------------------------------------------------------------
+
+    def phones(self) -> dict[str, tuple[OfferState, datetime]]:
+        """What each agent on this call does and since when; agents whose part has ended are left out."""
+        busy: dict[str, tuple[OfferState, datetime]] = {}
+        for offer in self.offers.values():
+            state = self.offer_state(offer)
+            if state == "talking":
+                busy[offer.agent] = (state, self._talking_since(offer))
+            elif state != "ended" and offer.ringing_since:
+                busy[offer.agent] = (state, offer.ringing_since)
+        return busy
+
+    def _talking_since(self, offer: Offer) -> datetime:
+        return max(offer.answers, default=None) or offer.answer_at or offer.talking_heard_at or self.last_received_at
+
+    def visit_state(self, visit: Visit) -> CallState:
+        """Where the caller stands in this visit. A visit that was left for another queue waits no more."""
+        place = visit.place
+        offers = self.offers.values()
+        if any(place in offer.answer_places and self.is_talking(offer) for offer in offers):
+            return "talking"
+        state = self.state()
+        if state not in ("ringing", "waiting") or self.visit_outcome(visit) != "open":
+            return "ended"
+        if any(offer.ringing_since and place in offer.ring_places for offer in offers):
+            return "ringing"
+        return "waiting" if place in self.standing else "ended"
+
+    def visit_since(self, visit: Visit) -> datetime:
+        """When the caller began to wait there."""
+        return visit.entered_at or self.started_at
+
+
+def _ends_talk(ending: Ending, answer: datetime | None) -> bool:
+    return ending.answered or answer is None or ending.end_at is None or ending.end_at >= answer
+
+
+def _answered(summary: Summarised) -> bool:
+    if summary.status is not None:
+        return summary.status == "answered"
+    return summary.connected_at is not None or bool(summary.talk_ms)
+
+
+def _weight(summary: Summarised) -> tuple[int, int, int]:
+    rank = 2 if _answered(summary) else 1 if summary.status in (None, "abandoned") else 0
+    return rank, summary.call_duration_ms or 0, summary.fingerprint
+
+
+def _later(start: datetime | None, duration_ms: int | None) -> datetime | None:
+    if start is None or duration_ms is None:
+        return None
+    return start + timedelta(milliseconds=duration_ms)
+
+
+def _span_ms(start: datetime | None, end: datetime | None) -> int | None:
+    """Whole milliseconds, never negative; `None` if either end is not known."""
+    if start is None or end is None:
+        return None
+    return max(0, (end - start) // _MILLISECOND)

@@ -1,0 +1,162 @@
+"""The order of things: read, journal, apply, then say that it changed; knows no vendor field and no HTTP.
+
+Everything here but `refused` is a function of the journal, so a restart counts the same.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import structlog
+
+from wallboard.board import Board
+from wallboard.journal import Delivery, Entry, Journal
+from wallboard.parse import Body, Reader, Unreadable, Unrecognised, decode, type_of
+from wallboard.settings import parse_meaning
+
+_SHOWN = 20
+_TYPES_AT_MOST = 50
+log = structlog.get_logger()
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """What became of one body's events; every event is in exactly one of the three."""
+
+    accepted: int = 0
+    duplicates: int = 0
+    unrecognised: int = 0
+
+
+class SeenType(msgspec.Struct):
+    """How often a type came, when last, and its last body (as it came: mask before showing)."""
+
+    count: int
+    last_at: datetime
+    last_body: Body
+
+
+class SetAside(msgspec.Struct, frozen=True):
+    """Something that could not be read or folded: when, which entry, why."""
+
+    received_at: datetime
+    sequence: int
+    reason: str
+    body: bytes
+
+
+class Intake:
+    """Takes bodies in. `changed` is called after every entry that was applied."""
+
+    def __init__(self, reader: Reader, board: Board, journal: Journal, changed: Callable[[], None]) -> None:
+        self._reader = reader
+        self._journal = journal
+        self._changed = changed
+        self.board = board
+        self.ready = False
+        self.closing = False
+        self.accepted = self.duplicates = self.unrecognised = 0
+        self.quarantined = self.poisoned = self.refused = 0
+        self.refused_at: datetime | None = None
+        self.types: dict[str, SeenType] = {}
+        self.set_aside: deque[SetAside] = deque(maxlen=_SHOWN)
+
+    async def open(self) -> None:
+        """Replays the journal; JournalError if it cannot be opened."""
+        await self._journal.open(self.apply)
+        self.refused = int(self._journal.noted("refused") or 0)
+        noted = self._journal.noted("refused_at")
+        self.refused_at = datetime.fromisoformat(noted) if noted else None
+        self.ready = True
+
+    async def accept(self, raw: bytes, meaning: str | None) -> Receipt:
+        """Durable and on the board when it returns; Unreadable once it is in quarantine; JournalUnavailable."""
+        refusal: Unreadable | None = None
+        try:
+            decode(raw)
+        except Unreadable as error:
+            refusal = error
+        delivery = Delivery(
+            received_at=datetime.now(UTC), body=raw, meaning=meaning, refusal=str(refusal) if refusal else None
+        )
+        receipt: Receipt = await self._journal.append(delivery)
+        if refusal is not None:
+            raise refusal
+        return receipt
+
+    def refuse(self) -> None:
+        """Counts a body that came without a valid token."""
+        self.refused += 1
+        self.refused_at = datetime.now(UTC)
+
+    def apply(self, entry: Entry) -> Receipt:
+        """Folds one entry in; never raises, for a poisoned event must not stop the fold or the next start."""
+        delivery = entry.delivery
+        if delivery.refusal is not None:
+            self.quarantined += 1
+            self._put_aside(entry, delivery.refusal)
+            return Receipt()
+        counts = {"accepted": 0, "duplicates": 0, "unrecognised": 0}
+        meaning = self._meaning(entry)
+        try:
+            bodies = decode(delivery.body)
+        except Unreadable as error:
+            bodies = []
+            self._poison(entry, error)
+        for body in bodies:
+            counts[self._fold(entry, body, meaning)] += 1
+        self.accepted += counts["accepted"]
+        self.duplicates += counts["duplicates"]
+        self.unrecognised += counts["unrecognised"]
+        self._changed()
+        return Receipt(**counts)
+
+    def _fold(self, entry: Entry, body: Body, meaning: tuple[str, str] | None) -> str:
+        self._see(type_of(body), body, entry.delivery.received_at)
+        try:
+            event = self._reader.read(body, entry.delivery.received_at, meaning)
+            if isinstance(event, Unrecognised):
+                return "unrecognised"
+            return "accepted" if self.board.apply(event) else "duplicates"
+        except Exception as error:
+            self._poison(entry, error)
+            return "accepted"
+
+    def _poison(self, entry: Entry, error: Exception) -> None:
+        self.poisoned += 1
+        self._put_aside(entry, f"could not be folded ({type(error).__name__})")
+        log.error("event set aside", sequence=entry.sequence, error=type(error).__name__)
+
+    def _put_aside(self, entry: Entry, reason: str) -> None:
+        delivery = entry.delivery
+        self.set_aside.appendleft(SetAside(delivery.received_at, entry.sequence, reason, delivery.body[:2_000]))
+
+    def _meaning(self, entry: Entry) -> tuple[str, str] | None:
+        if entry.delivery.meaning is None:
+            return None
+        try:
+            return parse_meaning(entry.delivery.meaning)
+        except ValueError as error:
+            self._put_aside(entry, f"X-Wallboard-Meaning: {error}")
+            return None
+
+    def _see(self, kind: str, body: Body, at: datetime) -> None:
+        seen = self.types.get(kind)
+        if seen is not None:
+            seen.count, seen.last_at, seen.last_body = seen.count + 1, at, body
+        elif len(self.types) < _TYPES_AT_MOST:
+            self.types[kind] = SeenType(1, at, body)
+
+    def counts(self) -> dict[str, Any]:
+        """The counters by the names of interface.md's `webhooks`."""
+        return {
+            "accepted": self.accepted,
+            "duplicates": self.duplicates,
+            "unrecognised": self.unrecognised,
+            "quarantined": self.quarantined,
+            "refused": self.refused,
+            "set_aside": self.poisoned,
+        }

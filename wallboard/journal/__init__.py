@@ -1,0 +1,74 @@
+"""The journal: deliveries appended in order, replayed in order, followed; knows nothing of what they mean.
+
+A journal hands every entry to `apply`, in the order of commit, first those that stand and then each new
+one after its commit. `append` returns what `apply` made of the entry, so nothing is acknowledged that is
+not durable and applied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Protocol
+
+import msgspec
+
+SCHEMA = 1
+
+
+class JournalError(Exception):
+    """The journal cannot be opened; the text names the setting and the remedy."""
+
+
+class JournalUnavailable(Exception):
+    """Nothing can be appended right now; nothing was acknowledged."""
+
+
+class Delivery(msgspec.Struct, frozen=True, kw_only=True):
+    """One body as it came. `meaning` is the Webhook object's own header, `refusal` why it is in quarantine."""
+
+    received_at: datetime
+    body: bytes
+    meaning: str | None = None
+    refusal: str | None = None
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """A delivery with its place in the order of commit; `schema` is the version it was written under."""
+
+    sequence: int
+    schema: int
+    delivery: Delivery
+
+
+Apply = Callable[[Entry], Any]
+
+
+class Journal(Protocol):
+    """What SQLite's journal and PostgreSQL's do alike."""
+
+    @property
+    def head(self) -> int:
+        """The sequence of the last entry applied."""
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the last write failed; `None` while all is well."""
+
+    async def open(self, apply: Apply) -> None:
+        """Opens the journal and applies all that stands in it; JournalError if that cannot be done."""
+
+    async def append(self, delivery: Delivery) -> Any:
+        """Makes one delivery durable, applies it, returns what `apply` returned; JournalUnavailable otherwise."""
+
+    async def probe(self) -> None:
+        """Tries a small write, so that `trouble` ends when its cause has ended."""
+
+    async def note(self, name: str, value: str) -> None:
+        """Keeps one small value under a name, best effort."""
+
+    def noted(self, name: str) -> str | None:
+        """A value kept with `note`, as it stood when the journal was opened."""
+
+    async def close(self) -> None:
+        """Writes what is queued and lets go of the file."""

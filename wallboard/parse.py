@@ -1,0 +1,340 @@
+"""The vendor's bodies as our own events, or the reason why not; knows no HTTP, no clock and no board.
+
+Rules: pbx-webhooks.md ("Events", "Traps"). Odd or missing fields never refuse an event: what cannot be
+read is `None`. Only a body that is no JSON object (or array of objects) raises `Unreadable`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime, tzinfo
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+
+from wallboard.events import (
+    Answered,
+    AnyEvent,
+    Completed,
+    ComponentPassed,
+    Direction,
+    Place,
+    Rang,
+    Recorded,
+    Summarised,
+    VoicemailLeft,
+)
+
+DEEPEST = 32
+LONGEST_TEXT = 200
+LONGEST_DURATION_MS = 366 * 86_400_000
+_EARLIEST = datetime(1971, 1, 1, tzinfo=UTC)
+_LATEST = datetime(2200, 1, 1, tzinfo=UTC)
+
+Body = dict[str, Any]
+Meanings = Mapping[str, tuple[str, str]]
+
+# The older dialect's names, accepted on any event (pbx-webhooks.md, last table).
+_OLD_TYPES = {"inbound_call_to_user": "user_inbound"}
+_OLD_NAMES = {
+    "caller_id": "from_number",
+    "caller_name": "from_name",
+    "user_number": "exten",
+    "user_name": "to_name",
+    "dest_number": "to_number",
+    "call_start_at": "start_at",
+}
+_INVISIBLE = dict.fromkeys((*range(32), *range(127, 160), *range(8203, 8208), *range(8232, 8239), *range(8288, 8304), 65279, *range(55296, 57344)), " ")  # fmt: skip
+
+
+class Unreadable(Exception):
+    """A body that goes into quarantine; `str()` is the reason, without a word of the body."""
+
+
+class Unrecognised(msgspec.Struct, frozen=True, kw_only=True):
+    """An event that was kept but means nothing to us yet: of unknown type, or without its call or agent."""
+
+    type: str
+    reason: str
+
+
+class Reader(msgspec.Struct, frozen=True, kw_only=True):
+    """Turns bodies into events; `zone` reads timestamps without a zone, `components` maps Webhook objects."""
+
+    zone: tzinfo
+    components: Meanings = {}
+
+    def read(
+        self, body: Body, received_at: datetime, meaning: tuple[str, str] | None = None
+    ) -> AnyEvent | Unrecognised:
+        """One event; `meaning` is what the Webhook object's own header said (call-model.md, "Waiting")."""
+        fields = _Fields(body, self.zone)
+        kind = fields.type()
+        make = _MAKERS.get(kind)
+        if make is None:
+            return Unrecognised(type=kind, reason="unknown type" if kind else "no type")
+        if fields.call_id() is None:
+            return Unrecognised(type=kind, reason="no unique_call_id")
+        event = make(fields, received_at, fingerprint(body))
+        if isinstance(event, ComponentPassed):
+            return _with_meaning(event, meaning or self.components.get(event.component))
+        return event if event is not None else Unrecognised(type=kind, reason=_MISSING[kind])
+
+
+def decode(raw: bytes) -> list[Body]:
+    """The event objects of one body, an array of events being several; `Unreadable` tells what is wrong."""
+    try:
+        value = json.loads(
+            raw.decode("utf-8-sig"), object_pairs_hook=_unique, parse_constant=_no_constant, parse_int=_integer
+        )
+    except UnicodeDecodeError:
+        raise Unreadable("not UTF-8") from None
+    except RecursionError:
+        raise Unreadable(f"nested deeper than {DEEPEST}") from None
+    except json.JSONDecodeError as error:
+        raise Unreadable(f"not JSON (at character {error.pos})") from None
+    events = value if isinstance(value, list) else [value]
+    if not all(isinstance(event, dict) for event in events):
+        raise Unreadable("not a JSON object or an array of objects")
+    if _depth(value) > DEEPEST:
+        raise Unreadable(f"nested deeper than {DEEPEST}")
+    return events
+
+
+def fingerprint(body: Body) -> int:
+    """64 bits that are equal for equal content, however it was spaced or ordered."""
+    text = json.dumps(body, sort_keys=True, separators=(",", ":"))
+    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big")
+
+
+def type_of(body: Body) -> str:
+    """The event's type in today's words, for a count by type; empty where there is none."""
+    return _Fields(body, UTC).type()
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> Body:
+    body = dict(pairs)
+    if len(body) != len(pairs):
+        raise Unreadable("duplicate keys")
+    return body
+
+
+def _no_constant(name: str) -> float:
+    raise Unreadable(f"{name} is not JSON")
+
+
+def _integer(digits: str) -> int | float:
+    # Python refuses to convert more than 4,300 digits; no number of ours has more than 20.
+    return int(digits) if len(digits) <= 40 else float(digits[:300])
+
+
+def _depth(value: object) -> int:
+    deepest, level = 0, [value]
+    while level and deepest <= DEEPEST:
+        containers = [item for item in level if isinstance(item, dict | list)]
+        deepest += bool(containers)
+        level = [inner for item in containers for inner in (item.values() if isinstance(item, dict) else item)]
+        if not containers:
+            break
+    return deepest
+
+
+class _Fields:
+    """One body's fields under today's names, each absent (`None`) in all the ways the PBX says so."""
+
+    __slots__ = ("_body", "_zone")
+
+    def __init__(self, body: Body, zone: tzinfo) -> None:
+        self._body = body
+        self._zone = zone
+
+    def _value(self, name: str) -> object:
+        value = self._body.get(name)
+        if value is None or value == "" or value == "null":
+            old = _OLD_NAMES.get(name)
+            value = self._body.get(old) if old else None
+        return value
+
+    def text(self, name: str) -> str | None:
+        """Cleaned of control and bidi characters, one line, at most 200 characters."""
+        value = self._value(name)
+        if isinstance(value, int) and not isinstance(value, bool):
+            return str(value)
+        if not isinstance(value, str):
+            return None
+        text = " ".join(value.translate(_INVISIBLE).split())[:LONGEST_TEXT].rstrip()
+        return text if text and text.lower() != "null" else None
+
+    def call_id(self) -> str | None:
+        return self.text("unique_call_id")
+
+    def type(self) -> str:
+        kind = self.text("type") or ""
+        return _OLD_TYPES.get(kind, kind)
+
+    def instant(self, name: str) -> datetime | None:
+        text = self.text(name)
+        if text is None:
+            return None
+        try:
+            moment = datetime.fromisoformat(text)
+            if moment.tzinfo is None:
+                moment = moment.replace(tzinfo=self._zone)
+            moment = moment.astimezone(UTC)
+        except (ValueError, OverflowError):
+            return None
+        return moment if _EARLIEST <= moment <= _LATEST else None
+
+    def milliseconds(self, name: str) -> int | None:
+        """A duration that came in seconds, as a number or a numeric string."""
+        value = self._value(name)
+        if isinstance(value, bool) or not isinstance(value, int | float | str):
+            return None
+        try:
+            duration = round(float(value) * 1000)
+        except (ValueError, OverflowError):
+            return None
+        return duration if 0 <= duration <= LONGEST_DURATION_MS else None
+
+    def agent(self) -> str | None:
+        return self.text("user_number") or self.text("user_name")
+
+    def places(self) -> tuple[Place, ...]:
+        queue, group = self.text("queue_name"), self.text("ring_group_name")
+        named: list[Place] = []
+        if queue:
+            named.append(Place("queue", queue))
+        if group:
+            named.append(Place("ring_group", group))
+        return tuple(named)
+
+    def common(self, received_at: datetime, mark: int) -> dict[str, Any]:
+        return {
+            "call_id": self.call_id(),
+            "received_at": received_at,
+            "fingerprint": mark,
+            "call_started_at": self.instant("call_start_at"),
+            "caller_number": self.text("caller_id"),
+            "caller_name": self.text("caller_name"),
+            "dialled_number": self.text("dest_number"),
+        }
+
+    def offer(self, direction: Direction, received_at: datetime, mark: int) -> dict[str, Any] | None:
+        agent = self.agent()
+        if agent is None:
+            return None
+        return self.common(received_at, mark) | {
+            "direction": direction,
+            "agent": agent,
+            "agent_name": self.text("user_name"),
+            "places": self.places() if direction == "inbound" else (),
+        }
+
+    def end(self) -> dict[str, Any]:
+        return {
+            "connected_at": self.instant("connected_at"),
+            "call_duration_ms": self.milliseconds("call_duration"),
+            "talk_ms": self.milliseconds("conversation_duration"),
+        }
+
+
+_Maker = Callable[[_Fields, datetime, int], AnyEvent | None]
+
+
+def _rang(direction: Direction) -> _Maker:
+    def make(fields: _Fields, received_at: datetime, mark: int) -> Rang | None:
+        offer = fields.offer(direction, received_at, mark)
+        return Rang(**offer) if offer else None
+
+    return make
+
+
+def _answered(direction: Direction) -> _Maker:
+    def make(fields: _Fields, received_at: datetime, mark: int) -> Answered | None:
+        offer = fields.offer(direction, received_at, mark)
+        return Answered(**offer, connected_at=fields.instant("connected_at")) if offer else None
+
+    return make
+
+
+def _completed(direction: Direction) -> _Maker:
+    def make(fields: _Fields, received_at: datetime, mark: int) -> Completed | None:
+        offer = fields.offer(direction, received_at, mark)
+        return Completed(**offer, **fields.end()) if offer else None
+
+    return make
+
+
+def _summarised(kind: str) -> _Maker:
+    def make(fields: _Fields, received_at: datetime, mark: int) -> Summarised | None:
+        place = next((place for place in fields.places() if place.kind == kind), None)
+        if place is None:
+            return None
+        status = fields.text("status")
+        return Summarised(
+            **fields.common(received_at, mark),
+            **fields.end(),
+            place=place,
+            agent=fields.agent(),
+            agent_name=fields.text("user_name"),
+            status=status.lower() if status else None,
+        )
+
+    return make
+
+
+def _voicemail(fields: _Fields, received_at: datetime, mark: int) -> VoicemailLeft:
+    return VoicemailLeft(**fields.common(received_at, mark), recorded_at=fields.instant("recorded_at"))
+
+
+def _recorded(fields: _Fields, received_at: datetime, mark: int) -> Recorded:
+    return Recorded(**fields.common(received_at, mark), link=fields.text("call_recording_link"))
+
+
+def _component(fields: _Fields, received_at: datetime, mark: int) -> ComponentPassed | None:
+    component = fields.text("component_name")
+    if component is None:
+        return None
+    # Here, and only here, user_number and user_name are the caller's (pbx-webhooks.md, "Traps").
+    common = fields.common(received_at, mark) | {
+        "caller_number": fields.text("user_number"),
+        "caller_name": fields.text("user_name"),
+    }
+    return ComponentPassed(**common, component=component)
+
+
+def _with_meaning(event: ComponentPassed, meaning: tuple[str, str] | None) -> ComponentPassed:
+    if meaning is None:
+        return event
+    verb, queue = meaning
+    place = Place("queue", queue)
+    if verb == "queue_entered":
+        return msgspec.structs.replace(event, entered=place)
+    return msgspec.structs.replace(event, timed_out=place)
+
+
+_MAKERS: dict[str, _Maker] = {
+    "user_inbound": _rang("inbound"),
+    "user_inbound_answered": _answered("inbound"),
+    "user_inbound_completed": _completed("inbound"),
+    "user_outbound": _rang("outbound"),
+    "user_outbound_answered": _answered("outbound"),
+    "user_outbound_completed": _completed("outbound"),
+    "queue_call": _summarised("queue"),
+    "ring_group_call": _summarised("ring_group"),
+    "voicemail": _voicemail,
+    "recording_inbound": _recorded,
+    "recording_outbound": _recorded,
+    "webhook_component_event": _component,
+}
+_MISSING = {
+    kind: "neither user_number nor user_name" for kind in _MAKERS if kind.startswith("user_")
+} | {
+    "queue_call": "no queue_name",
+    "ring_group_call": "no ring_group_name",
+    "webhook_component_event": "no component_name",
+}  # fmt: skip
+
+EVENT_TYPES: Iterable[str] = tuple(_MAKERS)

@@ -1,0 +1,106 @@
+"""Draws frozen views as HTML bytes, each view once; knows no request, no clock and no rule of the board.
+
+A fragment is the same markup in the page and in the push: its root has an id and `hx-swap-oob="morph"`,
+so htmx morphs it into place wherever it comes from. What ticks (durations, clock, data age) is left
+empty here and filled by static/timers.js; that is why equal views give equal bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from wallboard.views import AgentTile, Board, CallRow, Header, Hero, Notice, Panel, View, VisitTile
+
+TEMPLATES: dict[type[View], str] = {
+    Header: "tiles/header.html",
+    Notice: "tiles/notice.html",
+    Hero: "tiles/hero.html",
+    VisitTile: "tiles/visit.html",
+    AgentTile: "tiles/agent.html",
+    CallRow: "tiles/call.html",
+    Panel: "tiles/panel.html",
+}
+
+KEPT_FRAGMENTS = 8192
+"""How many drawn fragments are kept for reuse: some twenty full boards of 400 tiles, about 8 MiB."""
+
+
+class Renderer:
+    """Turns views into HTML, and the step from one board to the next into the fragments that changed."""
+
+    def __init__(self, templates: Path) -> None:
+        self.environment = Environment(
+            loader=FileSystemLoader(templates),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._draw = lru_cache(maxsize=KEPT_FRAGMENTS)(self._draw_afresh)
+        self.environment.globals["draw"] = self._draw
+
+    def tile(self, view: View) -> bytes:
+        """One fragment: a tile, a panel with its tiles, the header, the hero row or the notice."""
+        return self._draw(view).encode()
+
+    def page(self, board: Board, *, boot: str, build: str, now_ms: int) -> bytes:
+        """The whole page, its tiles drawn, `data-link` stale until the stream has spoken.
+
+        `now_ms` is the server's clock, milliseconds since the epoch: the browser ticks from it until
+        the first heartbeat. Only this method needs it, and only the root element shows it.
+        """
+        template = self.environment.get_template("board.html")
+        return template.render(board=board, boot=boot, build=build, now_ms=now_ms).encode()
+
+    def snapshot(self, board: Board) -> bytes:
+        """Every fragment of the board; the floor comes whole, so that what is gone disappears."""
+        fixed = (self.tile(view) for view in (board.header, board.notice, board.hero))
+        return b"".join((*fixed, self._floor(board)))
+
+    def changes(self, before: Board | None, after: Board) -> bytes:
+        """The fragments that bring a page from `before` to `after`; `b""` where both look the same.
+
+        Without a `before`, or from another board, that is a snapshot.
+        """
+        if before is None or before.slug != after.slug:
+            return self.snapshot(after)
+        return b"".join(self._changed(before, after))
+
+    def _changed(self, before: Board, after: Board) -> Iterator[bytes]:
+        yield from self._differing(
+            (before.header, before.notice, before.hero), (after.header, after.notice, after.hero)
+        )
+        if _outline(before) != _outline(after):
+            yield self._floor(after)
+            return
+        for old, new in zip(before.panels, after.panels, strict=True):
+            if _frame(old) == _frame(new):
+                yield from self._differing(old.tiles, new.tiles)
+            else:
+                yield self.tile(new)
+
+    def _differing(self, before: tuple[View, ...], after: tuple[View, ...]) -> Iterator[bytes]:
+        for old, new in zip(before, after, strict=True):
+            if old != new:
+                yield self.tile(new)
+
+    def _floor(self, board: Board) -> bytes:
+        return self.environment.get_template("tiles/floor.html").render(panels=board.panels).encode()
+
+    def _draw_afresh(self, view: View) -> Markup:
+        return Markup(self.environment.get_template(TEMPLATES[type(view)]).render(view=view))
+
+
+def _outline(board: Board) -> tuple[tuple[str, str], ...]:
+    """Which panels the floor has, and in what order."""
+    return tuple((panel.key, panel.kind) for panel in board.panels)
+
+
+def _frame(panel: Panel) -> tuple[object, ...]:
+    """All of a panel that is not inside one of its tiles."""
+    return (panel.title, panel.empty, panel.total, panel.hidden, tuple(tile.key for tile in panel.tiles))

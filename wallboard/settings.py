@@ -1,0 +1,174 @@
+"""The settings: names, units, defaults, and every bad value reported at once; knows no other module."""
+
+from __future__ import annotations
+
+import os
+from datetime import time
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BeforeValidator, Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+Formula = Literal["default", "strict", "answered_only", "late_abandons", "abandons_credited"]
+Meaning = tuple[Literal["queue_entered", "queue_timeout"], str]
+
+
+class SettingsError(Exception):
+    """One or more settings cannot be used; the text names each and says what it expects."""
+
+
+def parse_meaning(text: str) -> Meaning:
+    """`queue_entered:Sales` as ("queue_entered", "Sales"); ValueError with the expected form otherwise."""
+    verb, colon, queue = text.strip().partition(":")
+    queue = queue.strip()
+    if not colon or not queue or len(queue) > 200:
+        raise ValueError("expected queue_entered:<queue> or queue_timeout:<queue>")
+    if verb.strip() == "queue_entered":
+        return "queue_entered", queue
+    if verb.strip() == "queue_timeout":
+        return "queue_timeout", queue
+    raise ValueError("expected queue_entered:<queue> or queue_timeout:<queue>")
+
+
+def _words(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    return tuple(word.strip() for word in value.split(",") if word.strip())
+
+
+def _components(value: object) -> object:
+    """`name=queue_entered:Sales; other=queue_timeout:Sales` as a dict."""
+    if not isinstance(value, str):
+        return value
+    meanings: dict[str, Meaning] = {}
+    for item in filter(None, (part.strip() for part in value.split(";"))):
+        name, equals, meaning = item.partition("=")
+        if not equals or not name.strip():
+            raise ValueError("expected name=queue_entered:<queue>; other=queue_timeout:<queue>")
+        meanings[name.strip()] = parse_meaning(meaning)
+    return meanings
+
+
+Tokens = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
+Seconds = Annotated[int, Field(ge=0, le=86_400)]
+Timeout = Annotated[int, Field(ge=1, le=604_800)]
+
+
+class Settings(BaseSettings):
+    """What the environment (or a `.env` file) says; interface.md has the table. Secrets stay out of `repr`."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, populate_by_name=True)
+
+    host: str = Field("127.0.0.1", validation_alias="HOST")
+    port: int = Field(8000, ge=0, le=65_535, validation_alias="PORT")
+    database_url: str = Field("sqlite:///wallboard.db", validation_alias="DATABASE_URL", repr=False)
+    web_concurrency: int = Field(1, ge=1, validation_alias="WEB_CONCURRENCY")
+    pbx_tokens: Tokens = Field((), validation_alias="WALLBOARD_PBX_TOKENS", repr=False)
+    api_tokens: Tokens = Field((), validation_alias="WALLBOARD_API_TOKENS", repr=False)
+    time_zone: str = Field("UTC", validation_alias="WALLBOARD_TIME_ZONE")
+    day_starts_at: time = Field(time(0), validation_alias="WALLBOARD_DAY_STARTS_AT")
+    service_level_seconds: Seconds = Field(20, validation_alias="WALLBOARD_SERVICE_LEVEL_SECONDS")
+    short_abandon_seconds: Seconds = Field(5, validation_alias="WALLBOARD_SHORT_ABANDON_SECONDS")
+    service_level_formula: Formula = Field("default", validation_alias="WALLBOARD_SERVICE_LEVEL_FORMULA")
+    service_level_target: float = Field(0.8, ge=0, le=1, validation_alias="WALLBOARD_SERVICE_LEVEL_TARGET")
+    ringing_timeout_seconds: Timeout = Field(180, validation_alias="WALLBOARD_RINGING_TIMEOUT_SECONDS")
+    waiting_timeout_seconds: Timeout = Field(1800, validation_alias="WALLBOARD_WAITING_TIMEOUT_SECONDS")
+    talking_timeout_seconds: Timeout = Field(14_400, validation_alias="WALLBOARD_TALKING_TIMEOUT_SECONDS")
+    components: Annotated[dict[str, Meaning], NoDecode, BeforeValidator(_components)] = Field(
+        default_factory=dict, validation_alias="WALLBOARD_COMPONENTS"
+    )
+    retention_days: int = Field(30, ge=1, le=3650, validation_alias="WALLBOARD_RETENTION_DAYS")
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(f"{name!r} is no IANA time zone; write one such as Australia/Sydney") from None
+        return name
+
+    @field_validator("day_starts_at", mode="before")
+    @classmethod
+    def _clock_time(cls, value: object) -> object:
+        try:
+            return time.fromisoformat(value) if isinstance(value, str) else value
+        except ValueError:
+            raise ValueError("expected a time of day such as 00:00 or 06:00") from None
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, url: str) -> str:
+        if url.startswith("sqlite:///") and len(url) > len("sqlite:///"):
+            return url
+        if url.startswith(("postgres://", "postgresql://")):
+            raise ValueError("PostgreSQL is not supported yet; write sqlite:///wallboard.db, or leave it out")
+        raise ValueError("expected sqlite:///<file>, such as sqlite:///wallboard.db")
+
+    @field_validator("pbx_tokens", "api_tokens")
+    @classmethod
+    def _long_enough(cls, tokens: tuple[str, ...]) -> tuple[str, ...]:
+        if any(not token.isascii() or not token.isprintable() for token in tokens):
+            raise ValueError("a token may hold printable ASCII only")
+        return tokens
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        """The board's time zone."""
+        return ZoneInfo(self.time_zone)
+
+    @property
+    def sqlite_path(self) -> Path:
+        """The journal's file: `sqlite:///a.db` is relative, `sqlite:////srv/a.db` absolute."""
+        return Path(self.database_url.removeprefix("sqlite:///"))
+
+
+def read_settings(*, env_file: str | None = ".env", **overrides: object) -> Settings:
+    """The settings from the environment, `overrides` by field name on top; SettingsError lists every bad one."""
+    if env_file is not None and os.environ.get("WALLBOARD_ENV_FILE") == "none":
+        env_file = None
+    try:
+        return Settings(_env_file=env_file, **overrides)  # type: ignore[call-arg,arg-type]
+    except ValidationError as error:
+        raise SettingsError(_explain(error)) from None
+
+
+def require_serving(settings: Settings) -> None:
+    """SettingsError with every reason why a server must not start with these settings."""
+    problems = []
+    if not settings.pbx_tokens:
+        problems.append(
+            "WALLBOARD_PBX_TOKENS: not set, so nobody could post webhooks. Make a secret with\n"
+            "    python3 -c 'import secrets; print(secrets.token_urlsafe(32))'\n"
+            "  put it into WALLBOARD_PBX_TOKENS (or a .env file), and type the same into the PBX."
+        )
+    if settings.web_concurrency > 1:
+        problems.append(
+            f"WEB_CONCURRENCY: is {settings.web_concurrency}, but the SQLite journal serves one process only, "
+            "for each would hold a part of the truth. Set WEB_CONCURRENCY=1."
+        )
+    if problems:
+        raise SettingsError(_listed(problems))
+
+
+def _explain(error: ValidationError) -> str:
+    return _listed([f"{_name(item['loc'])}: {_reason(item['msg'])}" for item in error.errors()])
+
+
+def _listed(problems: list[str]) -> str:
+    head = "The settings cannot be used:" if len(problems) == 1 else "These settings cannot be used:"
+    return "\n".join([head, *(f"- {problem}" for problem in problems)])
+
+
+def _name(location: tuple[int | str, ...]) -> str:
+    first = str(location[0]) if location else "settings"
+    field = Settings.model_fields.get(first)
+    alias = field.validation_alias if field is not None else first
+    return alias if isinstance(alias, str) else first
+
+
+def _reason(message: str) -> str:
+    return message.removeprefix("Value error, ")

@@ -1,0 +1,189 @@
+"""The whole board as the values of `GET /api/v1/state` (interface.md); knows no HTTP and no HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from wallboard import figures
+from wallboard.board import Agent, Board
+from wallboard.calls import Call, Offer
+from wallboard.events import Place
+from wallboard.settings import Formula
+from wallboard.totals import AgentSums, Day, VisitSums
+
+ENDED_CALLS = 200
+
+
+class Standing:
+    """How one place stands right now: callers waiting, ringing, talking, and since when the oldest waits."""
+
+    __slots__ = ("longest_wait_since", "ringing", "talking", "waiting")
+
+    def __init__(self) -> None:
+        self.waiting = self.ringing = self.talking = 0
+        self.longest_wait_since: datetime | None = None
+
+
+def standings(calls: list[Call]) -> dict[Place, Standing]:
+    """Counts the live calls by the place that they stand in."""
+    found: dict[Place, Standing] = {}
+    for call in calls:
+        for visit in call.visits.values():
+            state = call.visit_state(visit)
+            if state == "ended":
+                continue
+            standing = found.setdefault(visit.place, Standing())
+            setattr(standing, state, getattr(standing, state) + 1)
+            if state != "talking":
+                since = call.visit_since(visit)
+                standing.longest_wait_since = min(standing.longest_wait_since or since, since)
+    return found
+
+
+def state(board: Board, now: datetime, *, sequence: int, webhooks: dict[str, Any], formula: Formula) -> dict[str, Any]:
+    """The document of interface.md. Instants carry the board's offset; durations are seconds."""
+    board.settle(now)
+    zone = board.rules.zone
+    today = board.rules.day_of(now)
+    day = board.day(today)
+
+    def iso(moment: datetime | None) -> str | None:
+        return moment.astimezone(zone).isoformat(timespec="milliseconds") if moment else None
+
+    live = board.live_calls()
+    standing = standings(live)
+    presumed = [call for call in board.presumed_calls()[:ENDED_CALLS] if board.rules.day_of(call.started_at) == today]
+    ended = sorted(
+        [*presumed, *board.ended_calls(today, ENDED_CALLS)],
+        key=lambda call: call.ended_at or call.last_received_at,
+        reverse=True,
+    )[:ENDED_CALLS]
+
+    def places(kind: str) -> list[dict[str, Any]]:
+        names = sorted({p.name for p in (*board.places, *day.visits, *standing) if p.kind == kind}, key=str.casefold)
+        return [_place(Place(kind, name), day, standing, formula, iso) for name in names]  # type: ignore[arg-type]
+
+    return {
+        "as_of": iso(now),
+        "day": today.isoformat(),
+        "time_zone": str(zone),
+        "sequence": sequence,
+        "totals": {
+            "inbound": {
+                "offered": day.offered,
+                "answered": day.answered,
+                "missed": day.missed,
+                "open": day.open,
+                "presumed_ended": day.presumed_ended,
+            },
+            "outbound": {"placed": day.placed, "answered": day.placed_answered},
+            "voicemails": {"today": day.voicemails.total(), "new": day.voicemails.total()},
+        },
+        "calls": [_call(board, call, iso) for call in (*live, *ended)],
+        "agents": [
+            _agent(agent, day.agents.get(agent.key), iso)
+            for agent in sorted(board.agents.values(), key=lambda agent: agent.key)
+        ],
+        "queues": places("queue"),
+        "ring_groups": places("ring_group"),
+        "voicemail_boxes": [
+            {"number": box, "today": count, "new": count}
+            for box, count in sorted(day.voicemails.items(), key=lambda item: item[0] or "")
+        ],
+        "components": [{"name": name, "today": n} for name, n in sorted(day.components.items()) if n],
+        "webhooks": {"last_event_at": iso(board.last_event_at), **webhooks},
+    }
+
+
+_Iso = Callable[[datetime | None], str | None]
+
+
+def _seconds(milliseconds: int | None) -> float | None:
+    return None if milliseconds is None else milliseconds / 1000
+
+
+def _offer(call: Call, offer: Offer, presumed: bool) -> dict[str, Any]:
+    if presumed:
+        return {"agent": offer.agent, "state": "ended", "result": "answered" if offer.answered else None}
+    return {"agent": offer.agent, "state": call.offer_state(offer), "result": call.result(offer)}
+
+
+def _named(call: Call, kind: str) -> str | None:
+    """The queue or ring group to show: where the call was answered, else where it stands, else the last."""
+    visits = [place for place in call.visits if place.kind == kind]
+    answered = [place for place in visits if call.is_answered(place)]
+    standing = [place for place in visits if place in call.standing]
+    best = answered or standing or visits
+    return best[-1].name if best else None
+
+
+def _call(board: Board, call: Call, iso: _Iso) -> dict[str, Any]:
+    presumed = board.is_presumed(call)
+    current = "ended" if presumed else call.state()
+    over = current == "ended" and not presumed
+    return {
+        "id": call.id,
+        "direction": "inbound" if call.is_inbound else "outbound",
+        "state": current,
+        "outcome": call.outcome() if over else None,
+        "caller_number": call.caller_number,
+        "caller_name": call.caller_name,
+        "dialled_number": call.dialled_number,
+        "queue": _named(call, "queue"),
+        "ring_group": _named(call, "ring_group"),
+        "offers": [_offer(call, offer, presumed) for offer in call.offers.values()],
+        "started_at": iso(call.started_at),
+        "answered_at": iso(call.answered_at),
+        "ended_at": iso(call.ended_at),
+        "talk_seconds": _seconds(call.talk_ms),
+        "voicemail": bool(call.voicemails),
+        "recording": call.recording,
+        "presumed_ended": presumed,
+    }
+
+
+def _agent(agent: Agent, today: AgentSums | None, iso: _Iso) -> dict[str, Any]:
+    sums = today or AgentSums()
+    return {
+        "number": agent.key,
+        "name": agent.name,
+        "state": agent.state,
+        "since": iso(agent.since),
+        "calls": list(agent.calls),
+        "today": {
+            "answered": sums.answered,
+            "missed": sums.missed,
+            "outbound": sums.outbound,
+            "talk_seconds": sums.talk_ms / 1000,
+        },
+    }
+
+
+def _place(place: Place, day: Day, standing: dict[Place, Standing], formula: Formula, iso: _Iso) -> dict[str, Any]:
+    now = standing.get(place, Standing())
+    return {
+        "name": place.name,
+        "waiting": now.waiting,
+        "ringing": now.ringing,
+        "talking": now.talking,
+        "longest_wait_since": iso(now.longest_wait_since),
+        "today": _visit_figures(day.visits.get(place) or VisitSums(), formula),
+    }
+
+
+def _visit_figures(sums: VisitSums, formula: Formula) -> dict[str, Any]:
+    return {
+        "offered": sums.offered,
+        "answered": sums.answered,
+        "abandoned": sums.abandoned,
+        "unanswered": sums.unanswered,
+        "open": sums.open,
+        "short_abandoned": sums.short_abandoned,
+        "service_level": figures.service_level(sums, formula),
+        "abandon_rate": figures.abandon_rate(sums),
+        "average_speed_of_answer": figures.average_speed_of_answer(sums),
+        "average_handle_time": figures.average_handle_time(sums),
+        "longest_wait_today": figures.longest_wait_today(sums),
+    }
