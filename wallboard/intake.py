@@ -121,7 +121,7 @@ class Intake:
             if isinstance(event, Unrecognised):
                 return "unrecognised"
             return "accepted" if self.board.apply(event) else "duplicates"
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the per-event guard
             self._poison(entry, error)
             return "accepted"
 

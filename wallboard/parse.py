@@ -46,7 +46,9 @@ _OLD_NAMES = {
     "dest_number": "to_number",
     "call_start_at": "start_at",
 }
-_INVISIBLE = dict.fromkeys((*range(32), *range(127, 160), *range(8203, 8208), *range(8232, 8239), *range(8288, 8304), 65279, *range(55296, 57344)), " ")  # fmt: skip
+# Control, bidi and zero-width characters, and lone surrogates: (first, past the last) code points.
+_UNSEEN = ((0x00, 0x20), (0x7F, 0xA0), (0x200B, 0x2010), (0x2028, 0x202F), (0x2060, 0x2070), (0xD800, 0xE000))
+_INVISIBLE = dict.fromkeys((0xFEFF, *(code for span in _UNSEEN for code in range(*span))), " ")
 
 
 class Unreadable(Exception):

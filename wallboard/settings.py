@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from datetime import time
 from functools import cached_property
 from pathlib import Path
@@ -128,8 +127,6 @@ class Settings(BaseSettings):
 
 def read_settings(*, env_file: str | None = ".env", **overrides: object) -> Settings:
     """The settings from the environment, `overrides` by field name on top; SettingsError lists every bad one."""
-    if env_file is not None and os.environ.get("WALLBOARD_ENV_FILE") == "none":
-        env_file = None
     try:
         return Settings(_env_file=env_file, **overrides)  # type: ignore[call-arg,arg-type]
     except ValidationError as error:

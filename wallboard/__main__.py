@@ -1,0 +1,221 @@
+"""The commands: serve, demo, simulate, replay, check; each reads its options and calls the module that does it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import click
+import uvicorn
+
+from wallboard import __version__, replay, sender, simulator
+from wallboard.application import create_app, settings_or_exit
+from wallboard.settings import Settings, SettingsError, read_settings
+
+KEEP_ALIVE_SECONDS = 95
+FAREWELL_SECONDS = 3
+
+
+@click.group()
+@click.version_option(__version__)
+def main() -> None:
+    """A live wallboard for a hosted PBX."""
+
+
+@main.command()
+@click.option("--host", help="Address to listen on (setting HOST; 0.0.0.0 is every address).")
+@click.option("--port", type=int, help="Port to listen on (setting PORT).")
+@click.option("--workers", type=click.IntRange(1, 1), default=1, help="The SQLite journal serves one process.")
+@click.option("--keep-alive", type=int, default=KEEP_ALIVE_SECONDS, show_default=True, help="Seconds.")
+def serve(host: str | None, port: int | None, workers: int, keep_alive: int) -> None:
+    """Start the board: the production start, which the Procfile uses too."""
+    given = {"host": host, "port": port}
+    _serve(settings_or_exit(**{name: value for name, value in given.items() if value is not None}), keep_alive)
+
+
+@main.command()
+@click.option("--agents", type=click.IntRange(3, 300), default=25, show_default=True)
+@click.option("--speed", type=float, default=1.0, show_default=True)
+@click.option("--seed", type=int, default=1, show_default=True)
+@click.option("--port", type=int, default=8000, show_default=True)
+def demo(agents: int, speed: float, seed: int, port: int) -> None:
+    """Start a board with a simulated call centre that feeds it through the real webhook endpoint."""
+    token, api_token = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
+    with tempfile.TemporaryDirectory(prefix="wallboard-demo-") as folder:
+        settings = settings_or_exit(
+            env_file=None,
+            host="127.0.0.1",
+            port=port,
+            database_url=f"sqlite:///{folder}/wallboard.db",
+            pbx_tokens=(token,),
+            api_tokens=(api_token,),
+            web_concurrency=1,
+        )
+        url = f"http://127.0.0.1:{settings.port}"
+        floor = ["--agents", str(agents), "--speed", str(speed), "--seed", str(seed), "--history", "240"]
+        command = [sys.executable, "-m", "wallboard", "simulate", "--url", url, "--token", token, *floor]
+        feeding = _Feeding(command, url, _addresses(url, api_token))
+        try:
+            _serve(settings, KEEP_ALIVE_SECONDS, feeding.start)
+        finally:
+            feeding.stop()
+
+
+@main.command()
+@click.option("--url", required=True, help="The board's address, such as http://127.0.0.1:8000.")
+@click.option("--token", required=True, help="One of its WALLBOARD_PBX_TOKENS.")
+@click.option("--agents", type=click.IntRange(3, 300), default=25, show_default=True)
+@click.option("--calls-per-hour", type=click.FloatRange(min=1), help="Left out: as many as keep the agents busy.")
+@click.option("--speed", type=click.FloatRange(min=0.01), default=1.0, show_default=True, help="Times real time.")
+@click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same calls.")
+@click.option("--history", type=click.IntRange(min=0), default=0, help="Minutes of finished calls to post first.")
+@click.option("--seconds", type=float, help="Stop after so many seconds.")
+@click.option("--faults", is_flag=True, help="Repeat, reorder and lose some of the bodies.")
+def simulate(url: str, token: str, agents: int, calls_per_hour: float | None, speed: float, seed: int,
+             history: int, seconds: float | None, faults: bool) -> None:  # fmt: skip
+    """A simulated call centre that posts webhooks to a running board."""
+    run = simulator.run(
+        url, token, agents=agents, calls_per_hour=calls_per_hour, speed=speed, seed=seed, faults=faults,
+        history_minutes=history, duration_seconds=seconds, say=click.echo,
+    )  # fmt: skip
+    _post(run)
+
+
+@main.command("replay")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--url", required=True, help="The board's address, such as http://127.0.0.1:8000.")
+@click.option("--token", required=True, help="One of its WALLBOARD_PBX_TOKENS.")
+@click.option("--speed", type=click.FloatRange(min=0), default=1.0, show_default=True,
+              help="Times the file's own pace; 0 is as fast as the board takes it.")  # fmt: skip
+@click.option("--day", type=click.DateTime(["%Y-%m-%d"]), help="Only this day of the file, on to today.")
+def replay_(file: Path, url: str, token: str, speed: float, day: datetime | None) -> None:
+    """Post a call list as the webhooks that the PBX would have sent.
+
+    FILE.csv has a header line with the columns service_type (the queue), arrived_at, answered_at (empty if the
+    caller gave up) and ended_at, and may have call_uid and agent; other columns are ignored. Times are naive
+    local ones. The dates are shifted by whole days, so that the file's last day becomes today.
+    """
+    settings = _settings_or_exit()
+    today: date = datetime.now(settings.zone).date()
+    _post(replay.run(file, url, token, speed=speed, day=day.date() if day else None, today=today, say=click.echo))
+
+
+@main.command()
+def check() -> None:
+    """Read the settings, try the journal, and say what is wrong."""
+    settings = settings_or_exit()
+    click.echo(f"settings: fine (time zone {settings.time_zone}, {len(settings.pbx_tokens)} PBX token(s), "
+               f"{len(settings.api_tokens)} API token(s))")  # fmt: skip
+    click.echo(f"journal: {settings.sqlite_path} can be written")
+
+
+def _settings_or_exit() -> Settings:
+    try:
+        return read_settings()
+    except SettingsError as error:
+        click.echo(str(error), err=True)
+        raise SystemExit(2) from None
+
+
+def _post(run: Any) -> None:
+    try:
+        asyncio.run(run)
+    except (sender.SenderError, replay.CallListError) as error:
+        click.echo(str(error), err=True)
+        raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+
+
+def _serve(settings: Settings, keep_alive: int, started: Any = None) -> None:
+    listening = _listen(settings)
+    config = uvicorn.Config(
+        create_app(settings),
+        http="httptools",
+        loop="uvloop",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=keep_alive,
+        timeout_graceful_shutdown=FAREWELL_SECONDS,
+    )
+    click.echo(f"wallboard {__version__} listens on http://{settings.host}:{settings.port}")
+    if started is not None:
+        started()
+    uvicorn.Server(config).run(sockets=[listening])
+
+
+def _listen(settings: Settings) -> socket.socket:
+    """The listening socket; one message and exit status 2 if the address cannot be had."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((settings.host, settings.port))
+    except OSError as error:
+        click.echo(
+            f"HOST, PORT: cannot listen on {settings.host}:{settings.port}: {error.strerror or error}.\n"
+            "  Stop what listens there, or set PORT to a free one.",
+            err=True,
+        )
+        raise SystemExit(2) from None
+    listening.set_inheritable(True)
+    return listening
+
+
+def _addresses(url: str, api_token: str) -> str:
+    return (
+        f"\n  The wallboard   {url}/boards/main"
+        f"\n  The setup page  {url}/setup"
+        f"\n  The state       curl -H 'Authorization: Bearer {api_token}' {url}/api/v1/state"
+        "\n\nA simulated call centre posts its webhooks to it. No login: only this machine can look. Ctrl+C ends it.\n"
+    )
+
+
+class _Feeding:
+    """Starts the simulator in a process of its own once the board answers."""
+
+    def __init__(self, command: list[str], url: str, addresses: str) -> None:
+        self._command = command
+        self._url = url
+        self._addresses = addresses
+        self._process: subprocess.Popen[bytes] | None = None
+        self._ended = threading.Event()
+
+    def start(self) -> None:
+        threading.Thread(target=self._start_when_ready, daemon=True).start()
+
+    def stop(self) -> None:
+        self._ended.set()
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait()
+
+    def _start_when_ready(self) -> None:
+        while not self._ended.is_set() and not self._answers():
+            time.sleep(0.1)
+        click.echo(self._addresses)
+        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, env=os.environ)
+
+    def _answers(self) -> bool:
+        try:
+            with urlopen(f"{self._url}/readyz", timeout=1) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m wallboard")

@@ -1,0 +1,81 @@
+"""The JSON API, health and metrics over HTTP; a handler translates and does nothing else."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import msgspec
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, generate_latest
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from wallboard.access import bearer, is_token
+from wallboard.intake import Intake
+from wallboard.journal import Journal
+from wallboard.screens import Screens
+from wallboard.settings import Settings
+from wallboard.state import state
+
+_NO_STORE = {"Cache-Control": "no-store"}
+
+
+class Api:
+    """Everything that machines read."""
+
+    def __init__(self, settings: Settings, intake: Intake, journal: Journal, screens: Screens) -> None:
+        self._settings = settings
+        self._intake = intake
+        self._journal = journal
+        self._screens = screens
+
+    async def state(self, request: Request) -> Response:
+        """200 the whole board · 401 without an API token · 503 while replaying."""
+        if (refusal := self._refusal(request)) is not None:
+            return refusal
+        if not self._intake.ready:
+            return JSONResponse({"error": "unavailable", "detail": "The journal is being replayed."}, 503)
+        document = state(
+            self._intake.board,
+            datetime.now(UTC),
+            sequence=self._journal.head,
+            webhooks=self._intake.counts(),
+            formula=self._settings.service_level_formula,
+        )
+        return Response(msgspec.json.encode(document), media_type="application/json", headers=_NO_STORE)
+
+    async def healthz(self, request: Request) -> Response:
+        """200 as long as the process answers."""
+        return JSONResponse({"status": "alive", "boot": self._screens.boot, "build": self._screens.build})
+
+    async def readyz(self, request: Request) -> Response:
+        """200 if the journal is replayed and can be written · 503 with the reason."""
+        reason = self._journal.trouble
+        if not self._intake.ready:
+            reason = "the journal is being replayed"
+        elif self._intake.closing:
+            reason = "the server is stopping"
+        if reason is not None:
+            return JSONResponse({"status": "not ready", "reason": reason}, 503, {"Retry-After": "1"})
+        return JSONResponse({"status": "ready", "sequence": self._journal.head})
+
+    async def metrics(self, request: Request) -> Response:
+        """200 Prometheus text · 401 without an API token."""
+        if (refusal := self._refusal(request)) is not None:
+            return refusal
+        registry = CollectorRegistry()
+        for name, count in self._intake.counts().items():
+            Counter(f"wallboard_webhooks_{name}", f"Webhooks {name}", registry=registry).inc(count)
+        Gauge("wallboard_viewers", "Open board streams", registry=registry).set(self._screens.viewers)
+        Gauge("wallboard_sequence", "Last journal entry applied", registry=registry).set(self._journal.head)
+        Gauge("wallboard_ready", "1 if the journal is replayed and writable", registry=registry).set(
+            self._intake.ready and self._journal.trouble is None
+        )
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+    def _refusal(self, request: Request) -> Response | None:
+        if is_token(bearer(request.headers.get("authorization")), self._settings.api_tokens):
+            return None
+        detail = "Send Authorization: Bearer <one of WALLBOARD_API_TOKENS>."
+        if not self._settings.api_tokens:
+            detail = "No API token is set: put one into WALLBOARD_API_TOKENS and send it as a bearer token."
+        return JSONResponse({"error": "unauthorized", "detail": detail}, 401, {"WWW-Authenticate": "Bearer"})

@@ -1,0 +1,200 @@
+"""Wiring, lifespan, the ticker; holds no rule of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
+from types import FrameType
+
+import structlog
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from wallboard.api import Api
+from wallboard.board import Board, Rules
+from wallboard.intake import Intake
+from wallboard.journal import JournalError, JournalUnavailable
+from wallboard.journal.sqlite import SqliteJournal, check
+from wallboard.pages import Pages
+from wallboard.parse import Reader
+from wallboard.render import Renderer
+from wallboard.screens import Screens, build_of
+from wallboard.settings import Settings, SettingsError, read_settings, require_serving
+from wallboard.tiles import Look
+from wallboard.totals import Thresholds
+from wallboard.webhook import Door
+
+ROOT = Path(__file__).resolve().parent.parent
+TEMPLATES, STATIC = ROOT / "templates", ROOT / "static"
+log = structlog.get_logger()
+
+_HEADERS = (
+    (
+        b"content-security-policy",
+        b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+        b"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    ),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+)
+
+
+def settings_or_exit(*, env_file: str | None = ".env", **overrides: object) -> Settings:
+    """The settings of a server that can start; otherwise one message on stderr and exit status 2."""
+    try:
+        settings = read_settings(env_file=env_file, **overrides)
+        require_serving(settings)
+        check(settings.sqlite_path)
+    except (SettingsError, JournalError) as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        raise SystemExit(2) from None
+    return settings
+
+
+def rules_of(settings: Settings) -> Rules:
+    """The board's rules, as the settings say."""
+    return Rules(
+        zone=settings.zone,
+        day_starts_at=settings.day_starts_at,
+        thresholds=Thresholds(settings.service_level_seconds * 1000, settings.short_abandon_seconds * 1000),
+        ringing_timeout=timedelta(seconds=settings.ringing_timeout_seconds),
+        waiting_timeout=timedelta(seconds=settings.waiting_timeout_seconds),
+        talking_timeout=timedelta(seconds=settings.talking_timeout_seconds),
+    )
+
+
+def create_app(settings: Settings) -> Starlette:
+    """The whole server as one ASGI application."""
+    renderer = Renderer(TEMPLATES)
+    board = Board(rules_of(settings))
+    journal = SqliteJournal(settings.sqlite_path)
+    look = Look(
+        target=settings.service_level_target,
+        service_level_seconds=settings.service_level_seconds,
+        formula=settings.service_level_formula,
+    )
+    screens = Screens(board, journal, renderer, look, build_of(TEMPLATES, STATIC))
+    reader = Reader(zone=settings.zone, components=settings.components)
+    intake = Intake(reader, board, journal, screens.changed)
+    api = Api(settings, intake, journal, screens)
+    pages = Pages(settings, intake, screens, renderer)
+    door = Door(intake, settings.pbx_tokens)
+
+    app = Starlette(
+        routes=[
+            Route("/webhooks/pbx", door.receive, methods=["POST"]),
+            Route("/webhooks/pbx/{rest:path}", door.receive, methods=["POST"]),
+            Route("/", pages.guarded(pages.home)),
+            Route("/setup", pages.guarded(pages.setup)),
+            Route("/setup/seen", pages.guarded(pages.seen)),
+            Route("/boards/{slug}", pages.guarded(pages.board)),
+            Route("/boards/{slug}/stream", pages.guarded(pages.stream)),
+            Route("/boards/{slug}/tiles", pages.guarded(pages.tiles)),
+            Route("/api/v1/state", api.state),
+            Route("/healthz", api.healthz),
+            Route("/readyz", api.readyz),
+            Route("/metrics", api.metrics),
+            Mount("/static", StaticFiles(directory=STATIC)),
+        ],
+        middleware=[Middleware(_Walls)],
+        exception_handlers={Exception: _unexpected},
+        lifespan=_lifespan(intake, journal, screens),
+    )
+    app.router.redirect_slashes = False
+    return app
+
+
+def _lifespan(
+    intake: Intake, journal: SqliteJournal, screens: Screens
+) -> Callable[[Starlette], AsyncIterator[None]]:  # fmt: skip
+    async def every_second() -> None:
+        if journal.trouble is not None:
+            await journal.probe()
+        await _keep_refusals(intake, journal)
+
+    async def run() -> None:
+        await intake.open()
+        log.info("ready", sequence=journal.head)
+        await screens.run(every_second)
+
+    def stop() -> None:
+        intake.closing = True
+        screens.farewell()
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        _on_exit(stop)
+        task = asyncio.create_task(run())
+        task.add_done_callback(_report)
+        yield
+        stop()
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        await journal.close()
+
+    return lifespan
+
+
+async def _keep_refusals(intake: Intake, journal: SqliteJournal) -> None:
+    """Nothing of a refused body is stored but a count and a time."""
+    if not intake.ready or journal.noted("refused") == str(intake.refused) or intake.refused_at is None:
+        return
+    with suppress(JournalUnavailable):
+        await journal.note("refused_at", intake.refused_at.isoformat())
+        await journal.note("refused", str(intake.refused))
+
+
+def _on_exit(stop: Callable[[], None]) -> None:
+    """Calls `stop` as soon as SIGTERM or SIGINT comes: uvicorn ends the lifespan only after the last stream."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        before = signal.getsignal(number)
+
+        def handle(received: int, frame: FrameType | None, before: object = before) -> None:
+            loop.call_soon_threadsafe(stop)
+            if callable(before):
+                before(received, frame)
+
+        signal.signal(number, handle)
+
+
+def _report(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("the board stopped", error=type(error).__name__, reason=str(error))
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    """The PBX is asked to come again; nobody is shown a traceback."""
+    if request.url.path.startswith("/webhooks/"):
+        detail = "Something went wrong on our side."
+        return JSONResponse({"error": "unavailable", "detail": detail}, 503, {"Retry-After": "1"})
+    return PlainTextResponse("Something went wrong on our side.\n", 500)
+
+
+class _Walls:
+    """Adds the security headers to every answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def walled(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *_HEADERS]
+            await send(message)
+
+        await self._app(scope, receive, walled if scope["type"] == "http" else send)

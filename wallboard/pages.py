@@ -1,0 +1,180 @@
+"""The pages that people open, over HTTP; a handler translates and does nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any
+
+from sse_starlette import EventSourceResponse
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+
+from wallboard.access import bearer, is_at_the_machine, is_token
+from wallboard.intake import Intake
+from wallboard.parse import EVENT_TYPES
+from wallboard.render import Renderer
+from wallboard.screens import Screens
+from wallboard.settings import Settings
+from wallboard.tiles import mask
+
+# The eleven boxes of the PBX's Integration/API -> Webhooks page, by the vendor's names, and the Webhook object.
+TRIGGERS = {
+    "user_inbound": "User inbound call",
+    "user_inbound_answered": "User inbound call answered",
+    "user_inbound_completed": "User inbound call completion",
+    "queue_call": "Queue call summary",
+    "ring_group_call": "Ring group call summary",
+    "voicemail": "Voicemail",
+    "recording_inbound": "Inbound call recording",
+    "user_outbound": "User outbound call",
+    "user_outbound_answered": "User outbound call answered",
+    "user_outbound_completed": "User outbound call completion",
+    "recording_outbound": "Outbound call recording",
+    "webhook_component_event": "Webhook object in the call flow",
+}
+_KEPT_AS_IT_IS = ("type", "unique_call_id")
+_STALLED_SECONDS = 30
+_NO_STORE = {"Cache-Control": "no-store"}
+_SIGN_IN = {"WWW-Authenticate": 'Basic realm="wallboard", charset="UTF-8"', **_NO_STORE}
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class Pages:
+    """The way in, the board, its stream, and the setup page."""
+
+    def __init__(self, settings: Settings, intake: Intake, screens: Screens, renderer: Renderer) -> None:
+        self._settings = settings
+        self._intake = intake
+        self._screens = screens
+        self._templates = renderer.environment
+
+    def guarded(self, handler: Handler) -> Handler:
+        """401 for who is neither at the machine nor holds an API token; 503 while the journal is replayed."""
+
+        async def guard(request: Request) -> Response:
+            if not self._may_look(request):
+                return self._html("closed.html", status=401, headers=_SIGN_IN)
+            if not self._intake.ready:
+                return self._html("starting.html", status=503, headers={"Retry-After": "1", **_NO_STORE})
+            return await handler(request)
+
+        return guard
+
+    async def home(self, request: Request) -> Response:
+        """200 the board links, or the setup page while nothing has ever arrived."""
+        if self._intake.board.last_event_at is None and not self._intake.quarantined:
+            return await self.setup(request)
+        return self._html("home.html")
+
+    async def board(self, request: Request) -> Response:
+        """200 the board · 404."""
+        if request.path_params["slug"] != self._screens.slug:
+            return self._not_found()
+        return HTMLResponse(self._screens.page(), headers=_NO_STORE)
+
+    async def stream(self, request: Request) -> Response:
+        """200 text/event-stream: a snapshot, then what changes, with a heartbeat every 2 s · 404."""
+        if request.path_params["slug"] != self._screens.slug:
+            return self._not_found()
+        return EventSourceResponse(self._screens.watch(), ping=0, send_timeout=_STALLED_SECONDS)
+
+    async def tiles(self, request: Request) -> Response:
+        """200 the same as JSON, for screens that a middlebox keeps the stream from · 404."""
+        if request.path_params["slug"] != self._screens.slug:
+            return JSONResponse({"error": "not_found", "detail": "There is no board of that name."}, 404)
+        return JSONResponse(self._screens.polled(), headers=_NO_STORE)
+
+    async def setup(self, request: Request) -> Response:
+        """200 what to type into the PBX, and which of its events have been seen."""
+        return self._html(
+            "setup.html",
+            webhook_url=f"{_origin(request)}/webhooks/pbx",
+            token_header="X-Pbx-Token",
+            token_hint=_hint(self._settings.pbx_tokens),
+            triggers=TRIGGERS,
+            **self._seen(),
+        )
+
+    async def seen(self, request: Request) -> Response:
+        """200 the part of the setup page that fills by itself."""
+        return self._html("setup_seen.html", **self._seen())
+
+    def _may_look(self, request: Request) -> bool:
+        if is_token(bearer(request.headers.get("authorization")), self._settings.api_tokens):
+            return True
+        peer = request.client.host if request.client else None
+        return is_at_the_machine(peer, request.headers)
+
+    def _seen(self) -> dict[str, Any]:
+        types = self._intake.types
+        known = [(kind, TRIGGERS[kind], types.get(kind)) for kind in EVENT_TYPES]
+        return {
+            "known": [_row(kind, name, seen, self._local) for kind, name, seen in known],
+            "others": [_row(kind, "", types[kind], self._local) for kind in types if kind not in TRIGGERS],
+            "counts": self._intake.counts(),
+            "refused_at": self._local(self._intake.refused_at),
+            "last_event_at": self._local(self._intake.board.last_event_at),
+            "set_aside": [
+                {
+                    "at": self._local(aside.received_at),
+                    "sequence": aside.sequence,
+                    "reason": aside.reason,
+                    "body": mask(aside.body.decode("utf-8", "replace"))[:500],
+                }
+                for aside in self._intake.set_aside
+            ],
+        }
+
+    def _local(self, moment: datetime | None) -> str:
+        return moment.astimezone(self._settings.zone).strftime("%Y-%m-%d %H:%M:%S") if moment else ""
+
+    def _html(
+        self, template: str, *, status: int = 200, headers: dict[str, str] | None = None, **values: Any
+    ) -> Response:
+        page = self._templates.get_template(template).render(build=self._screens.build, **values)
+        return HTMLResponse(page, status, headers or _NO_STORE)
+
+    def _not_found(self) -> Response:
+        return self._html("missing.html", status=404)
+
+
+def _row(kind: str, name: str, seen: Any, local: Callable[[datetime | None], str]) -> dict[str, Any]:
+    if seen is None:
+        return {"type": kind, "name": name, "count": 0, "last_at": "", "body": ""}
+    body = json.dumps(_masked(seen.last_body), ensure_ascii=False, indent=1)
+    return {
+        "type": kind or "(no type)",
+        "name": name,
+        "count": seen.count,
+        "last_at": local(seen.last_at),
+        "body": body[:4_000],
+    }
+
+
+def _masked(value: Any, name: str = "") -> Any:
+    """A body as it may be shown: numbers masked, links left out, times and the call's id as they are."""
+    if isinstance(value, dict):
+        return {key: _masked(inner, key) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_masked(inner, name) for inner in value]
+    if name in _KEPT_AS_IT_IS or name.endswith("_at"):
+        return value
+    if name in ("call_recording_link", "audio_file", "emails"):
+        return "…"
+    if isinstance(value, str):
+        return mask(value)
+    return mask(str(value)) if isinstance(value, int) and abs(value) > 9_999_999 else value
+
+
+def _origin(request: Request) -> str:
+    """The address that the reader of the page sees in the browser, a proxy's word for the scheme included."""
+    scheme = request.headers.get("x-forwarded-proto", request.url.scheme).split(",")[0].strip()
+    return f"{scheme if scheme in ('http', 'https') else 'http'}://{request.headers.get('host', 'localhost')}"
+
+
+def _hint(tokens: tuple[str, ...]) -> str:
+    """How a token ends, so that two can be told apart; nothing of a short one."""
+    return ", ".join(f"…{token[-4:]}" if len(token) >= 16 else "(set)" for token in tokens)

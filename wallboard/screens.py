@@ -1,0 +1,126 @@
+"""The running screens: draws the board when it has changed and hands the frame to the feed; knows no HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import secrets
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from wallboard import __version__, views
+from wallboard.board import Board
+from wallboard.feed import Feed, message
+from wallboard.journal import Journal
+from wallboard.render import Renderer
+from wallboard.tiles import Look, compose
+
+HEARTBEAT_SECONDS = 2.0
+COALESCE_SECONDS = 0.05
+
+
+def build_of(*folders: Path) -> str:
+    """A short name of what the browser was given: another build reloads the page."""
+    digest = hashlib.sha256(__version__.encode())
+    for folder in folders:
+        for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+            digest.update(file.relative_to(folder).as_posix().encode() + file.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+class Screens:
+    """The one board `main` and its viewers."""
+
+    def __init__(self, board: Board, journal: Journal, renderer: Renderer, look: Look, build: str) -> None:
+        self._board = board
+        self._journal = journal
+        self._renderer = renderer
+        self._look = look
+        self._dirty = asyncio.Event()
+        self._shown: views.Board | None = None
+        self._snapshot: tuple[views.Board, bytes] | None = None
+        self.boot = secrets.token_hex(6)
+        self.build = build
+        self.feed = Feed(self._snapshot_message)
+
+    @property
+    def viewers(self) -> int:
+        return len(self.feed)
+
+    @property
+    def slug(self) -> str:
+        return self._look.slug
+
+    def changed(self) -> None:
+        """Tells that an event was applied; the next frame follows within 50 ms."""
+        self._dirty.set()
+
+    def page(self) -> bytes:
+        now = datetime.now(UTC)
+        return self._renderer.page(
+            self._compose(now), boot=self.boot, build=self.build, now_ms=int(now.timestamp() * 1000)
+        )
+
+    def polled(self) -> dict[str, Any]:
+        """What a screen fetches where a middlebox swallows the stream."""
+        board = self._compose(datetime.now(UTC))
+        return {**self._pulse(), "html": self._renderer.snapshot(board).decode()}
+
+    def watch(self) -> AsyncIterator[bytes]:
+        return self.feed.watch()
+
+    def farewell(self) -> None:
+        self.feed.close(message("farewell", b"{}"))
+
+    async def run(self, every: Callable[[], Any]) -> None:
+        """Publishes changes at once (at most every 50 ms), time's own changes each second, heartbeats each 2 s."""
+        await asyncio.gather(self._publishing(), self._ticking(every), self._beating())
+
+    async def _publishing(self) -> None:
+        while True:
+            await self._dirty.wait()
+            self._dirty.clear()
+            self._publish()
+            await asyncio.sleep(COALESCE_SECONDS)
+
+    async def _ticking(self, every: Callable[[], Any]) -> None:
+        while True:
+            await asyncio.sleep(1)
+            await every()
+            self._dirty.set()
+
+    async def _beating(self) -> None:
+        while True:
+            self.feed.beat(message("heartbeat", msgspec.json.encode(self._pulse())))
+            await asyncio.sleep(HEARTBEAT_SECONDS)
+
+    def _publish(self) -> None:
+        if not self.viewers:
+            self._shown = None
+            return
+        after = self._compose(datetime.now(UTC))
+        if self._shown is not None and (fragments := self._renderer.changes(self._shown, after)):
+            self.feed.publish(self._tiles(after, fragments))
+        self._shown = after
+
+    def _snapshot_message(self) -> bytes:
+        """The board that the others see, whole; so that the next frame's changes fit for everybody."""
+        if self._shown is None:
+            self._shown = self._compose(datetime.now(UTC))
+        if self._snapshot is None or self._snapshot[0] is not self._shown:
+            self._snapshot = (self._shown, self._tiles(self._shown, self._renderer.snapshot(self._shown)))
+        return self._snapshot[1]
+
+    def _compose(self, now: datetime) -> views.Board:
+        return compose(self._board, now, self._look, sequence=self._journal.head, trouble=self._journal.trouble)
+
+    def _tiles(self, board: views.Board, html: bytes) -> bytes:
+        return message("tiles", html, id=f"{self.boot}:{board.sequence}")
+
+    def _pulse(self) -> dict[str, Any]:
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        return {"server_now": now, "boot": self.boot, "build": self.build, "sequence": self._journal.head}

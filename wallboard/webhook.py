@@ -1,0 +1,78 @@
+"""The PBX's door over HTTP: token, limits, answers; a handler translates and does nothing else."""
+
+from __future__ import annotations
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+
+from wallboard.access import is_token
+from wallboard.intake import Intake
+from wallboard.journal import JournalUnavailable
+from wallboard.parse import Unreadable
+
+LARGEST_BODY = 256 * 1024
+TOKEN_HEADER = "x-pbx-token"
+MEANING_HEADER = "x-wallboard-meaning"
+
+
+class TooLarge(Exception):
+    """The body is over `LARGEST_BODY`."""
+
+
+class Door:
+    """`POST /webhooks/pbx` and everything below it."""
+
+    def __init__(self, intake: Intake, tokens: tuple[str, ...]) -> None:
+        self._intake = intake
+        self._tokens = tokens
+
+    async def receive(self, request: Request) -> Response:
+        """200 stored · 400 quarantined · 401 · 413 · 415 · 503 with Retry-After (interface.md)."""
+        if not is_token(request.headers.get(TOKEN_HEADER, "").encode("latin-1"), self._tokens):
+            self._intake.refuse()
+            return _refusal(401, "unauthorized", "The X-Pbx-Token header is missing or wrong.")
+        if "content-encoding" in request.headers:
+            return _refusal(415, "encoded", "Send the body as it is, without Content-Encoding.")
+        if not self._intake.ready or self._intake.closing:
+            return _busy("The board is starting or stopping.")
+        try:
+            raw = await _body(request)
+            receipt = await self._intake.accept(raw, request.headers.get(MEANING_HEADER))
+        except TooLarge:
+            return _refusal(413, "too_large", f"The body is over {LARGEST_BODY} bytes.")
+        except Unreadable as error:
+            return _refusal(400, "unreadable", f"The body was put into quarantine: {error}.")
+        except JournalUnavailable:
+            return _busy("The journal cannot be written.")
+        except ClientDisconnect:
+            return _refusal(400, "disconnected", "The body did not arrive whole.")
+        return JSONResponse(
+            {
+                "accepted": receipt.accepted,
+                "duplicates": receipt.duplicates,
+                "unrecognised": receipt.unrecognised,
+            }
+        )
+
+
+async def _body(request: Request) -> bytes:
+    """The body, refused by its announced length before it is read, and by its real one while it is."""
+    announced = request.headers.get("content-length", "")
+    if announced.isdigit() and int(announced) > LARGEST_BODY:
+        raise TooLarge
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > LARGEST_BODY:
+            raise TooLarge
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _refusal(status: int, code: str, detail: str) -> Response:
+    headers = {"Connection": "close"} if status in (401, 413, 415) else None
+    return JSONResponse({"error": code, "detail": detail}, status, headers)
+
+
+def _busy(detail: str) -> Response:
+    return JSONResponse({"error": "unavailable", "detail": detail}, 503, {"Retry-After": "1"})
