@@ -40,7 +40,7 @@ def main() -> None:
 @click.option("--keep-alive", type=int, default=KEEP_ALIVE_SECONDS, show_default=True, help="Seconds.")
 def serve(host: str | None, port: int | None, workers: int, keep_alive: int) -> None:
     """Start the board: the production start, which the Procfile uses too."""
-    given = {"host": host, "port": port}
+    given: dict[str, Any] = {"host": host, "port": port}
     _serve(settings_or_exit(**{name: value for name, value in given.items() if value is not None}), keep_alive)
 
 

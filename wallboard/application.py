@@ -117,7 +117,7 @@ def create_app(settings: Settings) -> Starlette:
 
 def _lifespan(
     intake: Intake, journal: SqliteJournal, screens: Screens
-) -> Callable[[Starlette], AsyncIterator[None]]:  # fmt: skip
+) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
     async def every_second() -> None:
         if journal.trouble is not None:
             await journal.probe()

@@ -36,6 +36,7 @@ TRIGGERS = {
 }
 _KEPT_AS_IT_IS = ("type", "unique_call_id")
 _STALLED_SECONDS = 30
+_FAREWELL_SECONDS = 2
 _NO_STORE = {"Cache-Control": "no-store"}
 _SIGN_IN = {"WWW-Authenticate": 'Basic realm="wallboard", charset="UTF-8"', **_NO_STORE}
 
@@ -79,7 +80,12 @@ class Pages:
         """200 text/event-stream: a snapshot, then what changes, with a heartbeat every 2 s · 404."""
         if request.path_params["slug"] != self._screens.slug:
             return self._not_found()
-        return EventSourceResponse(self._screens.watch(), ping=0, send_timeout=_STALLED_SECONDS)
+        return EventSourceResponse(
+            self._screens.watch(),
+            ping=0,
+            send_timeout=_STALLED_SECONDS,
+            shutdown_grace_period=_FAREWELL_SECONDS,
+        )
 
     async def tiles(self, request: Request) -> Response:
         """200 the same as JSON, for screens that a middlebox keeps the stream from · 404."""

@@ -7,7 +7,7 @@ empty here and filled by static/timers.js; that is why equal views give equal by
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -44,6 +44,11 @@ class Renderer:
         self._draw = lru_cache(maxsize=KEPT_FRAGMENTS)(self._draw_afresh)
         self.environment.globals["draw"] = self._draw
 
+    @property
+    def drawn(self) -> int:
+        """How many fragments have been drawn, rather than taken from those kept."""
+        return self._draw.cache_info().misses
+
     def tile(self, view: View) -> bytes:
         """One fragment: a tile, a panel with its tiles, the header, the hero row or the notice."""
         return self._draw(view).encode()
@@ -59,8 +64,7 @@ class Renderer:
 
     def snapshot(self, board: Board) -> bytes:
         """Every fragment of the board; the floor comes whole, so that what is gone disappears."""
-        fixed = (self.tile(view) for view in (board.header, board.notice, board.hero))
-        return b"".join((*fixed, self._floor(board)))
+        return b"".join((*map(self.tile, _top(board)), self._floor(board)))
 
     def changes(self, before: Board | None, after: Board) -> bytes:
         """The fragments that bring a page from `before` to `after`; `b""` where both look the same.
@@ -84,7 +88,7 @@ class Renderer:
             else:
                 yield self.tile(new)
 
-    def _differing(self, before: tuple[View, ...], after: tuple[View, ...]) -> Iterator[bytes]:
+    def _differing(self, before: Sequence[View], after: Sequence[View]) -> Iterator[bytes]:
         for old, new in zip(before, after, strict=True):
             if old != new:
                 yield self.tile(new)
@@ -93,7 +97,12 @@ class Renderer:
         return self.environment.get_template("tiles/floor.html").render(panels=board.panels).encode()
 
     def _draw_afresh(self, view: View) -> Markup:
-        return Markup(self.environment.get_template(TEMPLATES[type(view)]).render(view=view))
+        html = self.environment.get_template(TEMPLATES[type(view)]).render(view=view)
+        return Markup(html.replace("\r", " "))  # a caller's CR would end a line of the event stream
+
+
+def _top(board: Board) -> tuple[View, ...]:
+    return (board.header, board.notice, board.hero)
 
 
 def _outline(board: Board) -> tuple[tuple[str, str], ...]:

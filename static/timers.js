@@ -1,0 +1,84 @@
+// The server's clock as this screen knows it, and everything that ticks by it; knows no connection.
+// A television's own clock is often wrong, so only the steady performance.now() is used of it.
+(function () {
+  "use strict";
+
+  const root = document.documentElement;
+  const DAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
+  const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+  const KEPT_SAMPLES = 30;
+
+  // Each sample is server time minus performance.now(), too small by its delay: the largest is the best.
+  // Old ones drop out, so that a step of the server's clock is followed within a minute.
+  const samples = [Number(root.dataset.now) - performance.now()];
+
+  function heardServerTime(iso) {
+    const instant = Date.parse(iso);
+    if (isNaN(instant)) return;
+    samples.push(instant - performance.now());
+    if (samples.length > KEPT_SAMPLES) samples.shift();
+  }
+
+  function serverNow() {
+    return Math.max.apply(null, samples) + performance.now();
+  }
+
+  function two(number) {
+    return (number < 10 ? "0" : "") + number;
+  }
+
+  function duration(milliseconds) {
+    const seconds = Math.max(0, Math.floor(milliseconds / 1000));
+    const minutes = Math.floor(seconds / 60);
+    if (minutes < 60) return minutes + ":" + two(seconds % 60);
+    return Math.floor(minutes / 60) + ":" + two(minutes % 60) + ":" + two(seconds % 60);
+  }
+
+  function age(milliseconds) {
+    const seconds = Math.max(0, Math.floor(milliseconds / 1000));
+    if (seconds < 60) return seconds + " s ago";
+    if (seconds < 3600) return Math.floor(seconds / 60) + " min ago";
+    return Math.floor(seconds / 3600) + " h ago";
+  }
+
+  function clock(element, now) {
+    const there = new Date(now + Number(element.dataset.utcOffset) * 1000);
+    if (element.dataset.shows === "time") return two(there.getUTCHours()) + ":" + two(there.getUTCMinutes());
+    return DAYS[there.getUTCDay()] + " " + there.getUTCDate() + " " + MONTHS[there.getUTCMonth()];
+  }
+
+  // The style sheet makes a long duration smaller where the template asks for it with data-chars.
+  function write(element, text) {
+    if (element.textContent !== text) element.textContent = text;
+    if (element.hasAttribute("data-chars")) element.dataset.chars = text.length;
+  }
+
+  function each(selector, text) {
+    const elements = document.querySelectorAll(selector);
+    for (let i = 0; i < elements.length; i++) write(elements[i], text(elements[i]));
+  }
+
+  function tick() {
+    const now = serverNow();
+    const frozen = root.dataset.link === "stale"; // what is not known to go on must not seem to
+    each("[data-since]", function (element) {
+      const known = frozen && element.textContent;
+      return known || duration(now - Number(element.dataset.since));
+    });
+    each("[data-last-event]", function (element) {
+      return age(now - Number(element.dataset.lastEvent));
+    });
+    each("[data-utc-offset]", function (element) {
+      return clock(element, now);
+    });
+  }
+
+  function tickEachSecond() {
+    tick();
+    setTimeout(tickEachSecond, 1005 - (serverNow() % 1000));
+  }
+
+  window.wallboard = { heardServerTime: heardServerTime, serverNow: serverNow };
+  document.addEventListener("wallboard:swapped", tick);
+  tickEachSecond();
+})();

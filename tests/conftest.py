@@ -1,0 +1,145 @@
+"""A real server process on a real port with a real journal file, for the tests that need one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+ROOT = Path(__file__).resolve().parent.parent
+TOKEN, API_TOKEN = "a-pbx-token-for-tests", "an-api-token-for-tests"
+CHROMIUM_FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
+    "--disable-sync", "--no-first-run",
+]  # fmt: skip
+
+
+class Server:
+    """`python -m wallboard serve` in a process of its own, with its journal in `folder`."""
+
+    def __init__(self, folder: Path, **settings: str) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._settings = settings
+        self.process: subprocess.Popen[str] | None = None
+        self.client = httpx.Client(base_url=self.url, timeout=10)
+
+    def environment(self) -> dict[str, str]:
+        plain = {name: value for name, value in os.environ.items() if not name.startswith("WALLBOARD_")}
+        return plain | {
+            "PORT": str(self.port),
+            "DATABASE_URL": f"sqlite:///{self.folder}/wallboard.db",
+            "WALLBOARD_PBX_TOKENS": TOKEN,
+            "WALLBOARD_API_TOKENS": API_TOKEN,
+            "WEB_CONCURRENCY": "1",
+            **self._settings,
+        }
+
+    def run(self, *command: str, timeout: float = 20) -> subprocess.CompletedProcess[str]:
+        """One command of `python -m wallboard`, to its end."""
+        return subprocess.run(
+            [sys.executable, "-m", "wallboard", *command],
+            cwd=ROOT, env=self.environment(), text=True, capture_output=True, timeout=timeout, check=False,
+        )  # fmt: skip
+
+    def start(self) -> Server:
+        log = (self.folder / "log").open("a")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "wallboard", "serve"],
+            cwd=ROOT,
+            env=self.environment(),
+            stdout=log,
+            stderr=log,
+            text=True,
+        )
+        log.close()
+        wait_until(self.is_ready, "the server is ready")
+        return self
+
+    def is_ready(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, (self.folder / "log").read_text()
+        try:
+            return self.client.get("/readyz").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def send(self, number: signal.Signals) -> None:
+        assert self.process is not None
+        self.process.send_signal(number)
+
+    def stop(self, number: signal.Signals = signal.SIGTERM, within: float = 6) -> int:
+        assert self.process is not None
+        self.process.send_signal(number)
+        return self.process.wait(within)
+
+    def post(self, body: dict[str, Any] | list[Any] | bytes, path: str = "", **headers: str) -> httpx.Response:
+        given = {"X-Pbx-Token": TOKEN, **headers}
+        if isinstance(body, bytes):
+            return self.client.post(f"/webhooks/pbx{path}", content=body, headers=given)
+        return self.client.post(f"/webhooks/pbx{path}", json=body, headers=given)
+
+    def state(self) -> dict[str, Any]:
+        answer = self.client.get("/api/v1/state", headers={"Authorization": f"Bearer {API_TOKEN}"})
+        assert answer.status_code == 200, answer.text
+        document: dict[str, Any] = answer.json()
+        return document
+
+    def close(self) -> None:
+        self.client.close()
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGCONT)
+            self.process.terminate()
+            self.process.wait(10)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def wait_until(condition: Any, what: str, within: float = 10) -> None:
+    """Polls until `condition()` is true; fails with `what` otherwise."""
+    deadline = time.monotonic() + within
+    while not condition():
+        assert time.monotonic() < deadline, f"never: {what}"
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def idle_server(tmp_path: Path) -> Iterator[Server]:
+    """A server that has not been started."""
+    server = Server(tmp_path)
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def server(idle_server: Server) -> Server:
+    return idle_server.start()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium, headless."""
+    names = [os.environ.get("WALLBOARD_CHROMIUM", ""), "chromium", "chromium-browser", "google-chrome"]
+    path = next((found for name in names if name and (found := shutil.which(name))), None)
+    assert path, "no Chromium: apt-get install chromium, or name one in WALLBOARD_CHROMIUM"
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
+        yield launched
+        launched.close()
