@@ -73,7 +73,9 @@
   function onHeartbeat(event) {
     failures = 0;
     heardStream();
-    learn(JSON.parse(event.data));
+    const beat = JSON.parse(event.data);
+    if (beat.boot === root.dataset.boot) root.dataset.sequence = beat.sequence;
+    learn(beat);
   }
 
   function heardStream() {

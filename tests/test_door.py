@@ -35,7 +35,7 @@ def test_any_path_below_the_door_works(server: Server, path: str) -> None:
 
 @pytest.mark.parametrize("token", [None, "", "wrong", TOKEN + "x", TOKEN[:-1], "\u00e4\u00f6"])
 def test_a_wrong_token_is_refused_and_only_counted(server: Server, token: str | None) -> None:
-    headers = {} if token is None else {"X-Pbx-Token": token.encode("latin-1")}
+    headers = [] if token is None else [(b"X-Pbx-Token", token.encode("latin-1"))]
     answer = server.client.post("/webhooks/pbx", content=json.dumps(rang()), headers=headers)
     assert (answer.status_code, answer.json()["error"]) == (401, "unauthorized")
     assert server.state()["webhooks"]["refused"] == 1

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Dialog, Page, expect
 
 from tests.conftest import Server
 from tests.samples import abandoned, answered, completed, missed, rang, summary
@@ -92,7 +92,12 @@ def test_a_swallowed_stream_is_replaced_by_polling(browser: Browser, server: Ser
 def test_markup_in_a_callers_name_is_text(page: Page, server: Server) -> None:
     name = '<img src=x onerror=alert(1)><script>alert(2)</script>" onload="x'
     dialogs: list[str] = []
-    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+
+    def dismiss(dialog: Dialog) -> None:
+        dialogs.append(dialog.message)
+        dialog.dismiss()
+
+    page.on("dialog", dismiss)
     server.post(rang(call="10", caller_name=name, queue="<b>Q</b>"))
     page.wait_for_selector('[data-call="10"]', state="attached")
     assert name in (page.locator('[data-call="10"]').text_content() or "")

@@ -68,7 +68,7 @@ class Screens:
     def polled(self) -> dict[str, Any]:
         """What a screen fetches where a middlebox swallows the stream."""
         board = self._compose(datetime.now(UTC))
-        return {**self._pulse(), "html": self._renderer.snapshot(board).decode()}
+        return {**self._pulse(), "sequence": board.sequence, "html": self._renderer.snapshot(board).decode()}
 
     def watch(self) -> AsyncIterator[bytes]:
         return self.feed.watch()
@@ -123,4 +123,5 @@ class Screens:
 
     def _pulse(self) -> dict[str, Any]:
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
-        return {"server_now": now, "boot": self.boot, "build": self.build, "sequence": self._journal.head}
+        sequence = self._shown.sequence if self._shown is not None else self._journal.head
+        return {"server_now": now, "boot": self.boot, "build": self.build, "sequence": sequence}
