@@ -133,7 +133,7 @@ def server(idle_server: Server) -> Server:
     return idle_server.start()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Debian's Chromium, headless."""
     names = [os.environ.get("WALLBOARD_CHROMIUM", ""), "chromium", "chromium-browser", "google-chrome"]

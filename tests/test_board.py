@@ -332,7 +332,8 @@ SEVEN_EVENTS = [
     rang("1001"), missed("1001"), rang("1002"), rang("1003"), completed("1002"), missed("1003", lasted=14), summary(),
 ]  # fmt: skip
 WITHOUT_SUMMARY = [
-    rang("1001", queue=None), missed("1001", queue=None), rang("1002", queue=None), missed("1002", lasted=30, queue=None),
+    rang("1001", queue=None), missed("1001", queue=None), rang("1002", queue=None),
+    missed("1002", lasted=30, queue=None),
     body("voicemail", recorded_at=at(40)),
 ]  # fmt: skip
 

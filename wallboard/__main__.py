@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+import signal
 import socket
 import subprocess
 import sys
@@ -48,15 +49,17 @@ def serve(host: str | None, port: int | None, workers: int, keep_alive: int) -> 
 @click.option("--agents", type=click.IntRange(3, 300), default=25, show_default=True)
 @click.option("--speed", type=float, default=1.0, show_default=True)
 @click.option("--seed", type=int, default=1, show_default=True)
-@click.option("--port", type=int, default=8000, show_default=True)
-def demo(agents: int, speed: float, seed: int, port: int) -> None:
+@click.option("--port", type=int, help="Port to listen on (setting PORT).")
+def demo(agents: int, speed: float, seed: int, port: int | None) -> None:
     """Start a board with a simulated call centre that feeds it through the real webhook endpoint."""
+    # uvicorn raises SIGTERM anew when it has ended: without a handler the simulator would be left behind.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
     token, api_token = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
     with tempfile.TemporaryDirectory(prefix="wallboard-demo-") as folder:
         settings = settings_or_exit(
             env_file=None,
             host="127.0.0.1",
-            port=port,
+            **({} if port is None else {"port": port}),
             database_url=f"sqlite:///{folder}/wallboard.db",
             pbx_tokens=(token,),
             api_tokens=(api_token,),
@@ -87,7 +90,7 @@ def simulate(url: str, token: str, agents: int, calls_per_hour: float | None, sp
     """A simulated call centre that posts webhooks to a running board."""
     run = simulator.run(
         url, token, agents=agents, calls_per_hour=calls_per_hour, speed=speed, seed=seed, faults=faults,
-        history_minutes=history, duration_seconds=seconds, say=click.echo,
+        history_minutes=history, duration_seconds=seconds, time_zone=_settings_or_exit().zone, say=click.echo,
     )  # fmt: skip
     _post(run)
 

@@ -1,0 +1,56 @@
+"""Modules lie in one order, and each imports only those above it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+import pytest
+
+from tests.conftest import ROOT
+
+ORDER = [
+    "settings", "events", "parse", "journal", "journal.sqlite", "calls", "totals", "board", "figures", "state", "views",
+    "tiles", "render", "feed", "screens", "intake", "access", "webhook", "pages", "api", "application",
+]  # fmt: skip
+OUTSIDE = {"__init__", "__main__", "replay", "sender"}
+NO_CLOCK = ["events", "parse", "calls", "totals", "board", "figures", "state", "views", "tiles", "render"]
+
+
+def path_of(module: str) -> str:
+    return "journal/__init__" if module == "journal" else module.replace(".", "/")
+
+
+def imports(module: str) -> Iterator[str]:
+    tree = ast.parse((ROOT / "wallboard" / f"{path_of(module)}.py").read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module == "wallboard":
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("wallboard."):
+            yield node.module.removeprefix("wallboard.")
+
+
+@pytest.mark.parametrize("module", ORDER)
+def test_a_module_imports_only_those_above_it(module: str) -> None:
+    above = {*ORDER[: ORDER.index(module)], "__version__"}
+    assert set(imports(module)) <= above
+
+
+def test_every_module_has_its_place() -> None:
+    files = (ROOT / "wallboard").rglob("*.py")
+    names = {".".join(file.relative_to(ROOT / "wallboard").with_suffix("").parts) for file in files}
+    inside = {name.removesuffix(".__init__") for name in names if not name.startswith("simulator")} - OUTSIDE
+    assert inside == set(ORDER)
+
+
+@pytest.mark.parametrize("module", NO_CLOCK)
+def test_the_fold_and_the_views_read_no_clock(module: str) -> None:
+    source = (ROOT / "wallboard" / f"{path_of(module)}.py").read_text()
+    assert ".now(" not in source
+    assert "time.time" not in source
+    assert "random" not in source
+
+
+@pytest.mark.parametrize("module", ORDER)
+def test_every_module_says_its_job_first(module: str) -> None:
+    assert ast.get_docstring(ast.parse((ROOT / "wallboard" / f"{path_of(module)}.py").read_text()))
