@@ -245,6 +245,14 @@ def test_the_past_and_the_floor_share_their_agents_and_no_call() -> None:
     assert len({number for number, _ in names}) == len(names)
 
 
+def test_bundles_hold_every_body_once_beside_those_with_the_same_headers() -> None:
+    past = simulator.history(START, minutes=60)
+    bundles = list(simulator.in_bundles(past))
+    unbundled = [(hook.headers, json.dumps(body)) for hook in bundles for body in json.loads(hook.body)]
+    assert Counter(unbundled) == Counter((hook.headers, json.dumps(json.loads(hook.body))) for hook in past)
+    assert len(bundles) < len(past) / 15
+
+
 def test_faults_are_the_same_for_the_same_seed() -> None:
     webhooks = floor(900)
     faulty = list(simulator.with_faults(webhooks, seed=3))

@@ -17,11 +17,11 @@ DAY_CURVE = (
     *(0.88, 0.88, 0.88, 0.88, 0.88, 0.9, 0.92, 0.96, 1.02, 1.08, 1.12, 1.1),
     *(1.0, 1.0, 1.06, 1.1, 1.06, 1.0, 0.96, 0.94, 0.92, 0.9, 0.88, 0.88),
 )
-CALLS_PER_AGENT_HOUR = 20.0
-OPENING_CALLS_PER_AGENT, OPENING_SECONDS = 0.65, 12.0
+CALLS_PER_AGENT_HOUR = 25.0
+OPENING_CALLS_PER_AGENT, OPENING_SECONDS = 0.55, 12.0
 OUTBOUND_SHARE, DIRECT_SHARE, MENU_SHARE = 0.16, 0.1, 0.03
 
-ANNOUNCEMENT_SECONDS = (1.5, 5.0)
+ANNOUNCEMENT_SECONDS = (1.0, 3.0)
 LOOK_AGAIN_SECONDS, RING_AGAIN_SECONDS = 1.0, (2.0, 5.0)
 LEAST_PATIENCE_SECONDS = 4.0
 NO_ANSWER = 0.14
@@ -160,9 +160,7 @@ def talk(floor: Floor, line: Line, place: Place | None, phone: Phone, median: fl
     floor.hang_up(line, place, phone, since, floor.between(WRAP_UP_SECONDS))
 
 
-def transfer(
-    floor: Floor, line: Line, place: Place | None, phone: Phone, colleague: Phone, since: float
-) -> Process:
+def transfer(floor: Floor, line: Line, place: Place | None, phone: Phone, colleague: Phone, since: float) -> Process:
     """The agent stays on until the colleague answers, and goes on talking if nobody does."""
     to_colleague = msgspec.structs.replace(line, dialled_number=colleague.party.number)
     taken = yield from floor.ring(to_colleague, None, [colleague], DIRECT_RING_SECONDS, DIRECT_NO_ANSWER)

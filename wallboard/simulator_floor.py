@@ -20,7 +20,7 @@ from wallboard.simulator_bodies import Line, Party, Place, Spelling
 from wallboard.simulator_staff import CALLER_NAMES, Agent, staff
 
 CALLER_KNOWN = 0.6
-PICK_UP_SECONDS, PICK_UP_SPREAD = 10.0, 0.4
+PICK_UP_SECONDS, PICK_UP_SPREAD = 9.0, 0.4
 AWAY_CHANCE, AWAY_SECONDS = 0.5, (15.0, 60.0)
 
 Process = Generator[float, None, None]
@@ -161,9 +161,7 @@ class Floor:
             return inf
         return 1.5 + self.about(PICK_UP_SECONDS * phone.agent.reflex, PICK_UP_SPREAD)
 
-    def _stop_ringing(
-        self, line: Line, place: Place | None, phone: Phone, since: float, missed: bool
-    ) -> None:
+    def _stop_ringing(self, line: Line, place: Place | None, phone: Phone, since: float, missed: bool) -> None:
         self.post(line, bodies.completed(line, phone.party, place, None, self.at(self.now)))
         away = missed and self.chance(AWAY_CHANCE)
         phone.free_from = self.now + self.between(AWAY_SECONDS) if away else since

@@ -11,7 +11,7 @@ from wallboard.simulator_bodies import Party, Place
 FEWEST, MOST = 3, 300
 ALL_ROUNDERS_BELOW = 8
 FIRST_EXTENSION = 1001
-SECOND_SKILL_CHANCE = 0.55
+SECOND_SKILL_CHANCE = 0.9
 
 
 class Desk(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,17 +36,17 @@ DESKS = (
         place=Place("Sales"),
         number="+61370100001",
         share=0.34,
-        patience_seconds=120,
+        patience_seconds=160,
         talk_seconds=64,
         overflow_to="Accounts",
     ),
-    Desk(place=Place("Support"), number="+61370100002", share=0.30, patience_seconds=200, talk_seconds=80),
-    Desk(place=Place("Accounts"), number="+61370100003", share=0.14, patience_seconds=160, talk_seconds=70),
+    Desk(place=Place("Support"), number="+61370100002", share=0.30, patience_seconds=260, talk_seconds=80),
+    Desk(place=Place("Accounts"), number="+61370100003", share=0.14, patience_seconds=210, talk_seconds=70),
     Desk(
         place=Place("Returns"),
         number="+61370100004",
         share=0.12,
-        patience_seconds=140,
+        patience_seconds=190,
         talk_seconds=56,
         ring_all=True,
         overflow_to="Support",
@@ -55,7 +55,7 @@ DESKS = (
         place=Place("Reception", "ring_group"),
         number="+61370100000",
         share=0.10,
-        patience_seconds=70,
+        patience_seconds=100,
         talk_seconds=40,
         ring_all=True,
         ring_seconds=24,
