@@ -92,6 +92,14 @@ def test_the_webhook_objects_header_opens_a_visit_and_an_unreadable_one_is_shown
     assert "X-Wallboard-Meaning: expected" in server.client.get("/setup").text
 
 
+def test_a_queue_beyond_ascii_is_one_queue(server: Server) -> None:
+    component = json.dumps(body("webhook_component_event", component_name="Vor dem Büro")).encode()
+    headers = [(b"X-Pbx-Token", TOKEN.encode()), (b"X-Wallboard-Meaning", "queue_entered:Büro".encode())]
+    server.client.post("/webhooks/pbx", content=component, headers=headers)
+    server.post(rang(queue="Büro"))
+    assert [queue["name"] for queue in server.state()["queues"]] == ["Büro"]
+
+
 def comparable(state: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in state.items() if name != "as_of"}
 

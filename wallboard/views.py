@@ -59,7 +59,7 @@ class Hero(View, frozen=True, kw_only=True):
 
 
 class VisitTile(View, frozen=True, kw_only=True):
-    """One queue or ring group; `waiting` are all callers whom nobody has answered, `ringing` those of them that ring."""
+    """One queue or ring group; `waiting` are all whom nobody has answered yet, `ringing` those of them that ring."""
 
     key: str
     name: str

@@ -37,7 +37,7 @@ class Door:
             return _busy("The board is starting or stopping.")
         try:
             raw = await _body(request)
-            receipt = await self._intake.accept(raw, request.headers.get(MEANING_HEADER))
+            receipt = await self._intake.accept(raw, _meaning(request))
         except TooLarge:
             return _refusal(413, "too_large", f"The body is over {LARGEST_BODY} bytes.")
         except Unreadable as error:
@@ -53,6 +53,12 @@ class Door:
                 "unrecognised": receipt.unrecognised,
             }
         )
+
+
+def _meaning(request: Request) -> str | None:
+    """The Webhook object's own header; queues have names beyond ASCII, and such headers come as UTF-8."""
+    value = request.headers.get(MEANING_HEADER)
+    return None if value is None else value.encode("latin-1").decode("utf-8", "replace")
 
 
 async def _body(request: Request) -> bytes:
