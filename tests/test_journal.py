@@ -97,6 +97,25 @@ def test_a_failed_write_leaves_no_gap_and_the_next_one_goes_on(tmp_path: Path) -
     assert [(entry.sequence, entry.delivery.body) for entry in with_journal(path, nothing)] == [(1, b"1"), (2, b"3")]
 
 
+def test_it_can_be_followed_from_a_sequence_number(tmp_path: Path) -> None:
+    async def write(journal: SqliteJournal, applied: list[Entry]) -> None:
+        for body in (b"1", b"2", b"3"):
+            await journal.append(delivery(body))
+
+    with_journal(tmp_path / "j.db", write)
+    followed: list[bytes] = []
+
+    async def follow() -> None:
+        journal = SqliteJournal(tmp_path / "j.db")
+        await journal.open(lambda entry: followed.append(entry.delivery.body), after=2)
+        await journal.append(delivery(b"4"))
+        await journal.close()
+
+    asyncio.run(follow())
+    assert followed == [b"3", b"4"]
+    assert len(with_journal(tmp_path / "j.db", nothing)) == 4
+
+
 def test_notes_are_kept(tmp_path: Path) -> None:
     async def write(journal: SqliteJournal, applied: list[Entry]) -> None:
         await journal.note("refused", "1")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import secrets
 import signal
 import socket
@@ -194,7 +193,7 @@ class _Feeding:
         self._command = command
         self._url = url
         self._addresses = addresses
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[str] | None = None
         self._ended = threading.Event()
 
     def start(self) -> None:
@@ -209,8 +208,12 @@ class _Feeding:
     def _start_when_ready(self) -> None:
         while not self._ended.is_set() and not self._answers():
             time.sleep(0.1)
-        click.echo(self._addresses)
-        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, env=os.environ)
+        self._process = subprocess.Popen(self._command, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            # Before this the day so far is being posted, which is no sight to open the board on.
+            if line.startswith(simulator.OPEN):
+                click.echo(self._addresses)
 
     def _answers(self) -> bool:
         try:

@@ -18,6 +18,7 @@ from wallboard.sender import Pause, Say, Sender, Webhook
 from wallboard.simulator_calls import arrivals, busy_rate, opening
 from wallboard.simulator_floor import Floor
 
+OPEN = "The floor is open"
 REPEATED, LATE, NEVER = 0.03, 0.03, 0.01
 LATE_SECONDS = (0.5, 12.0)
 BUNDLE = 50
@@ -48,7 +49,7 @@ async def run(
         past = history(now, minutes=history_minutes, agents=agents, calls_per_hour=calls_per_hour, seed=seed)
         await sender.post_all(in_bundles(past))
         now = datetime.now(time_zone)
-        say(f"The floor is open: {agents} agents, seed {seed}, {speed:g} times real time.")
+        say(f"{OPEN}: {agents} agents, seed {seed}, {speed:g} times real time.")
         webhooks = live(now, agents=agents, calls_per_hour=calls_per_hour, speed=speed, seed=seed)
         planned = with_faults(webhooks, seed=seed) if faults else webhooks
         await sender.post_all(_until(planned, duration_seconds), paced=True)

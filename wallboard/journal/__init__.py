@@ -55,8 +55,8 @@ class Journal(Protocol):
     def trouble(self) -> str | None:
         """Why the last write failed; `None` while all is well."""
 
-    async def open(self, apply: Apply) -> None:
-        """Opens the journal and applies all that stands in it; JournalError if that cannot be done."""
+    async def open(self, apply: Apply, after: int = 0) -> None:
+        """Opens the journal, applies all that stands after sequence `after`, and follows; JournalError otherwise."""
 
     async def append(self, delivery: Delivery) -> Any:
         """Makes one delivery durable, applies it, returns what `apply` returned; JournalUnavailable otherwise."""

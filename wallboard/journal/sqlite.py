@@ -65,9 +65,10 @@ class SqliteJournal:
         self.head = 0
         self.trouble: str | None = None
 
-    async def open(self, apply: Apply) -> None:
+    async def open(self, apply: Apply, after: int = 0) -> None:
         """Opens, locks and replays; JournalError names the setting. Replay yields to the loop between chunks."""
         self._apply = apply
+        self.head = after
         self._loop = asyncio.get_running_loop()
         await asyncio.to_thread(self._prepare)
         while chunk := await asyncio.to_thread(self._read, self.head):

@@ -1,0 +1,65 @@
+"""The order of things, and that a poisoned event stops neither the fold nor the next start."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from tests.samples import Body, rang
+from wallboard.board import Board, Rules
+from wallboard.events import AnyEvent
+from wallboard.intake import Intake, Receipt
+from wallboard.journal.sqlite import SqliteJournal
+from wallboard.parse import Reader
+
+
+class FussyBoard(Board):
+    """A board that cannot take one call."""
+
+    def apply(self, event: AnyEvent) -> bool:
+        if event.call_id == "poison":
+            raise KeyError("a defect")
+        return super().apply(event)
+
+
+def fed(path: Path, *bodies: Body) -> tuple[Intake, list[Receipt], int]:
+    """An intake on the journal at `path` after `bodies`, their receipts, and how often it said that it changed."""
+    changes: list[None] = []
+
+    async def run() -> tuple[Intake, list[Receipt]]:
+        journal = SqliteJournal(path)
+        board = FussyBoard(Rules(zone=ZoneInfo("UTC")))
+        intake = Intake(Reader(zone=ZoneInfo("UTC")), board, journal, lambda: changes.append(None))
+        await intake.open()
+        receipts = [await intake.accept(json.dumps(body).encode(), None) for body in bodies]
+        await journal.close()
+        return intake, receipts
+
+    intake, receipts = asyncio.run(run())
+    return intake, receipts, len(changes)
+
+
+def test_a_poisoned_event_is_set_aside_counted_and_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    intake, receipts, changes = fed(tmp_path / "j.db", rang(call="1"), rang(call="poison"), rang(call="2"))
+    assert receipts == [Receipt(accepted=1)] * 3
+    assert (set(intake.board.calls), intake.poisoned, changes) == ({"1", "2"}, 1, 3)
+    assert [(aside.sequence, aside.reason) for aside in intake.set_aside] == [(2, "could not be folded (KeyError)")]
+    assert "a defect" not in capsys.readouterr().out
+
+
+def test_the_next_start_goes_past_it(tmp_path: Path) -> None:
+    fed(tmp_path / "j.db", rang(call="1"), rang(call="poison"), rang(call="2"))
+    intake, _, _ = fed(tmp_path / "j.db")
+    assert (set(intake.board.calls), intake.poisoned, intake.accepted) == ({"1", "2"}, 1, 3)
+
+
+def test_an_array_of_odd_events_is_counted_one_by_one(tmp_path: Path) -> None:
+    intake, _, _ = fed(tmp_path / "j.db")
+    assert intake.counts()["unrecognised"] == 0
+    again, receipts, _ = fed(tmp_path / "k.db", {"type": "x"}, {"unique_call_id": 5}, {})
+    assert receipts == [Receipt(unrecognised=1)] * 3
+    assert set(again.types) == {"x", ""}
