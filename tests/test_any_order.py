@@ -10,7 +10,8 @@ import pytest
 
 from tests.samples import START
 from tests.test_board import Floor, decided
-from wallboard.parse import Unrecognised, decode
+from wallboard.bodies import decode
+from wallboard.parse import Unrecognised
 from wallboard.sender import Webhook
 from wallboard.settings import parse_meaning
 from wallboard.simulator import history

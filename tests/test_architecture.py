@@ -10,11 +10,12 @@ import pytest
 from tests.conftest import ROOT
 
 ORDER = [
-    "settings", "events", "parse", "journal", "journal.sqlite", "calls", "totals", "board", "figures", "state", "views",
-    "tiles", "render", "feed", "screens", "intake", "access", "webhook", "pages", "api", "application",
+    "settings", "events", "bodies", "parse", "journal", "journal.sqlite", "offers", "calls", "totals", "board",
+    "figures", "state", "views", "tiles", "render", "feed", "screens", "intake", "access", "webhook", "pages", "api",
+    "application",
 ]  # fmt: skip
 OUTSIDE = {"__init__", "__main__", "replay", "sender"}
-NO_CLOCK = ["events", "parse", "calls", "totals", "board", "figures", "state", "views", "tiles", "render"]
+NO_CLOCK = [*ORDER[1:4], *ORDER[ORDER.index("offers") : ORDER.index("feed")]]
 
 
 def path_of(module: str) -> str:

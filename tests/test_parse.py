@@ -13,8 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.samples import answered, body, completed, rang, summary
+from wallboard.bodies import Unreadable, decode, fingerprint
 from wallboard.events import Answered, Completed, ComponentPassed, Place, Rang, Summarised
-from wallboard.parse import EVENT_TYPES, Reader, Unreadable, Unrecognised, decode, fingerprint
+from wallboard.parse import EVENT_TYPES, Reader, Unrecognised
 
 NOW = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 READER = Reader(zone=ZoneInfo("Australia/Sydney"), components={"In": ("queue_entered", "Sales")})

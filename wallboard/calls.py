@@ -8,10 +8,8 @@ on arrival.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Literal
-
-import msgspec
 
 from wallboard.events import (
     Answered,
@@ -25,135 +23,12 @@ from wallboard.events import (
     Summarised,
     VoicemailLeft,
 )
+from wallboard.offers import ELSEWHERE, Ending, Offer, Visit, is_answer, later, span_ms
 
 CallState = Literal["waiting", "ringing", "talking", "ended"]
 OfferState = Literal["ringing", "dialling", "talking", "ended"]
 Result = Literal["answered", "missed", "answered_elsewhere"]
 Outcome = Literal["open", "answered", "abandoned", "unanswered"]
-
-ELSEWHERE = timedelta(seconds=2)
-_MILLISECOND = timedelta(milliseconds=1)
-
-
-class Ending(msgspec.Struct, frozen=True):
-    """What one distinct completion said; equal endings are one, however often the body came."""
-
-    end_at: datetime | None
-    connected_at: datetime | None
-    talk_ms: int | None
-    places: tuple[Place, ...]
-
-    @property
-    def answered(self) -> bool:
-        return self.connected_at is not None or bool(self.talk_ms)
-
-    @property
-    def answer_at(self) -> datetime | None:
-        """When the talk began, as far as this completion alone can tell."""
-        if self.connected_at is not None or not self.talk_ms or self.end_at is None:
-            return self.connected_at
-        return self.end_at - timedelta(milliseconds=self.talk_ms)
-
-    @property
-    def talk(self) -> int:
-        """Milliseconds of talk; the talk that was told, else end - answer, else 0."""
-        if self.talk_ms is not None:
-            return self.talk_ms
-        return _span_ms(self.connected_at, self.end_at) or 0
-
-    @property
-    def covers_until(self) -> datetime | None:
-        """The last instant that this end can be the end of; `None` is for ever (an unknown end)."""
-        known = [self.end_at] if self.end_at else []
-        if self.connected_at is not None:
-            known.append(self.connected_at + timedelta(milliseconds=self.talk_ms or 0))
-        return max(known, default=None)
-
-
-class Offer:
-    """One agent's part in one call, however often that phone rings."""
-
-    __slots__ = ("agent", "answered_at", "answered_heard", "answers", "endings", "inbound", "name",
-                 "places", "ring_places", "ringing_since", "rings", "talking_heard_at")  # fmt: skip
-
-    def __init__(self, agent: str) -> None:
-        self.agent = agent
-        self.name: str | None = None
-        self.inbound = False
-        self.places: tuple[Place, ...] = ()
-        self.rings: tuple[int, ...] = ()
-        self.ringing_since: datetime | None = None
-        self.ring_places: tuple[Place, ...] = ()
-        self.answered_heard = False
-        self.answers: tuple[datetime, ...] = ()
-        self.answered_at: tuple[Place, ...] = ()
-        self.talking_heard_at: datetime | None = None
-        self.endings: tuple[Ending, ...] = ()
-
-    @property
-    def answered(self) -> bool:
-        return self.answered_heard or any(ending.answered for ending in self.endings)
-
-    @property
-    def answer_at(self) -> datetime | None:
-        """The earliest known answer."""
-        known = [*self.answers, *(at for at in (ending.answer_at for ending in self.endings) if at)]
-        return min(known, default=None)
-
-    @property
-    def answer_places(self) -> tuple[Place, ...]:
-        """Where it was answered; all its places where the answer did not say."""
-        return self.answered_at or self.places
-
-    def talk_endings(self) -> list[Ending]:
-        """The completions that ended a talk; the others ended rings (call-model.md, "Offers")."""
-        if not self.answered:
-            return []
-        answer = self.answer_at
-        return [ending for ending in self.endings if _ends_talk(ending, answer)]
-
-    def ring_endings(self) -> list[Ending]:
-        """The completions that ended a ring nobody answered: one missed ring each."""
-        if not self.answered:
-            return list(self.endings)
-        answer = self.answer_at
-        return [ending for ending in self.endings if not _ends_talk(ending, answer)]
-
-    def talk_ms(self) -> int | None:
-        """Talk over all answers of this offer; `None` while no completion has told of any."""
-        talks: dict[datetime | None, int] = {}
-        for ending in self.talk_endings():
-            talks[ending.connected_at] = max(talks.get(ending.connected_at, 0), ending.talk)
-        return sum(talks.values()) if talks else None
-
-    def talks_on(self) -> bool:
-        """Answered, and no completion ends it. A later answer than every end is a talk anew (transferred back)."""
-        if not self.answered:
-            return False
-        untils = [ending.covers_until for ending in self.talk_endings()]
-        if not untils:
-            return True
-        known = [until for until in untils if until is not None]
-        if len(known) < len(untils) or not self.answers:
-            return False
-        return max(self.answers) > max(known) + ELSEWHERE
-
-
-class Visit:
-    """One call's stay in one queue or ring group."""
-
-    __slots__ = ("entered_at", "place", "summary", "timed_out")
-
-    def __init__(self, place: Place) -> None:
-        self.place = place
-        self.summary: Summarised | None = None
-        self.entered_at: datetime | None = None
-        self.timed_out = False
-
-    def summarise(self, summary: Summarised) -> None:
-        """Keeps the weightiest summary, whatever the order they came in."""
-        if self.summary is None or _weight(summary) > _weight(self.summary):
-            self.summary = summary
 
 
 class Call:
@@ -267,7 +142,7 @@ class Call:
         self._settle_answer(offer, event.places)
 
     def _complete(self, offer: Offer, event: Completed) -> None:
-        end_at = _later(event.call_started_at, event.call_duration_ms)
+        end_at = later(event.call_started_at, event.call_duration_ms)
         ending = Ending(end_at, event.connected_at, event.talk_ms, event.places)
         if ending not in offer.endings:
             offer.endings += (ending,)
@@ -350,7 +225,7 @@ class Call:
     def is_offer_answered(self, offer: Offer) -> bool:
         """By its own events, or by the summary that names this agent, should those have been lost."""
         return offer.answered or any(
-            _answered(summary) and summary.agent == offer.agent for summary in self._summaries(offer.places)
+            is_answer(summary) and summary.agent == offer.agent for summary in self._summaries(offer.places)
         )
 
     def result(self, offer: Offer) -> Result | None:
@@ -385,7 +260,7 @@ class Call:
         named = {other.agent for other in self.offers.values() if other.answered}
         for summary in self._summaries(tuple(self.visits)):
             already = bool(named) if summary.agent is None else summary.agent in named
-            if _answered(summary) and summary.agent != offer.agent and not already:
+            if is_answer(summary) and summary.agent != offer.agent and not already:
                 yield summary.connected_at
 
     def _summaries(self, places: tuple[Place, ...]) -> Iterator[Summarised]:
@@ -397,7 +272,7 @@ class Call:
         """The visit was answered, by its summary's word, else by one of its offers."""
         summary = self.visits[place].summary
         if summary is not None:
-            return _answered(summary)
+            return is_answer(summary)
         return any(offer.answered and place in offer.answer_places for offer in self.offers.values())
 
     def visit_outcome(self, visit: Visit) -> Outcome:
@@ -414,7 +289,7 @@ class Call:
             return summary.call_duration_ms if summary else None
         answers = [at for offer in self._answerers(visit.place) if (at := offer.answer_at)]
         answer = (summary.connected_at if summary else None) or min(answers, default=None)
-        return _span_ms((summary.call_started_at if summary else None) or self.told_start_at, answer)
+        return span_ms((summary.call_started_at if summary else None) or self.told_start_at, answer)
 
     def visit_talk_ms(self, visit: Visit) -> int | None:
         """Talk of an answered visit that has ended; `None` where it has not, or is not known."""
@@ -424,8 +299,8 @@ class Call:
         if summary is not None and summary.talk_ms is not None:
             return summary.talk_ms
         if summary is not None and summary.connected_at and summary.call_duration_ms is not None:
-            end = _later(summary.call_started_at or self.told_start_at, summary.call_duration_ms)
-            return _span_ms(summary.connected_at, end)
+            end = later(summary.call_started_at or self.told_start_at, summary.call_duration_ms)
+            return span_ms(summary.connected_at, end)
         offers = self._answerers(visit.place)
         if any(self.is_talking(offer) for offer in offers):
             return None
@@ -442,13 +317,13 @@ class Call:
         talk = offer.talk_ms()
         if talk is not None:
             return talk
-        named = (s.talk_ms or 0 for s in self._summaries(offer.places) if _answered(s) and s.agent == offer.agent)
+        named = (s.talk_ms or 0 for s in self._summaries(offer.places) if is_answer(s) and s.agent == offer.agent)
         return max(named, default=0)
 
     @property
     def is_call_answered(self) -> bool:
         return any(offer.answered for offer in self.offers.values()) or any(
-            _answered(summary) for summary in self._summaries(tuple(self.visits))
+            is_answer(summary) for summary in self._summaries(tuple(self.visits))
         )
 
     def outcome(self) -> Literal["answered", "abandoned", "missed", "unanswered"]:
@@ -473,7 +348,7 @@ class Call:
             return None
         ends = [ending.end_at for offer in self.offers.values() for ending in offer.endings if ending.end_at]
         for summary in self._summaries(tuple(self.visits)):
-            if end := _later(summary.call_started_at, summary.call_duration_ms):
+            if end := later(summary.call_started_at, summary.call_duration_ms):
                 ends.append(end)
         return max(ends, default=self.ended_heard_at)
 
@@ -520,31 +395,3 @@ class Call:
     def visit_since(self, visit: Visit) -> datetime:
         """When the caller began to wait there."""
         return visit.entered_at or self.started_at
-
-
-def _ends_talk(ending: Ending, answer: datetime | None) -> bool:
-    return ending.answered or answer is None or ending.end_at is None or ending.end_at >= answer
-
-
-def _answered(summary: Summarised) -> bool:
-    if summary.status is not None:
-        return summary.status == "answered"
-    return summary.connected_at is not None or bool(summary.talk_ms)
-
-
-def _weight(summary: Summarised) -> tuple[int, int, int]:
-    rank = 2 if _answered(summary) else 1 if summary.status in (None, "abandoned") else 0
-    return rank, summary.call_duration_ms or 0, summary.fingerprint
-
-
-def _later(start: datetime | None, duration_ms: int | None) -> datetime | None:
-    if start is None or duration_ms is None:
-        return None
-    return start + timedelta(milliseconds=duration_ms)
-
-
-def _span_ms(start: datetime | None, end: datetime | None) -> int | None:
-    """Whole milliseconds, never negative; `None` if either end is not known."""
-    if start is None or end is None:
-        return None
-    return max(0, (end - start) // _MILLISECOND)

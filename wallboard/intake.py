@@ -14,8 +14,9 @@ import msgspec
 import structlog
 
 from wallboard.board import Board
+from wallboard.bodies import Body, Unreadable, decode
 from wallboard.journal import Delivery, Entry, Journal
-from wallboard.parse import Body, Reader, Unreadable, Unrecognised, decode, type_of
+from wallboard.parse import Reader, Unrecognised, type_of
 from wallboard.settings import parse_meaning
 
 _SHOWN = 20

@@ -6,14 +6,13 @@ read is `None`. Only a body that is no JSON object (or array of objects) raises 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, tzinfo
-from hashlib import blake2b
 from typing import Any
 
 import msgspec
 
+from wallboard.bodies import Body, fingerprint
 from wallboard.events import (
     Answered,
     AnyEvent,
@@ -27,13 +26,11 @@ from wallboard.events import (
     VoicemailLeft,
 )
 
-DEEPEST = 32
 LONGEST_TEXT = 200
 LONGEST_DURATION_MS = 366 * 86_400_000
 _EARLIEST = datetime(1971, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 
-Body = dict[str, Any]
 Meanings = Mapping[str, tuple[str, str]]
 
 # The older dialect's names, accepted on any event (pbx-webhooks.md, last table).
@@ -49,10 +46,6 @@ _OLD_NAMES = {
 # Control, bidi and zero-width characters, and lone surrogates: (first, past the last) code points.
 _UNSEEN = ((0x00, 0x20), (0x7F, 0xA0), (0x200B, 0x2010), (0x2028, 0x202F), (0x2060, 0x2070), (0xD800, 0xE000))
 _INVISIBLE = dict.fromkeys((0xFEFF, *(code for span in _UNSEEN for code in range(*span))), " ")
-
-
-class Unreadable(Exception):
-    """A body that goes into quarantine; `str()` is the reason, without a word of the body."""
 
 
 class Unrecognised(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,62 +78,9 @@ class Reader(msgspec.Struct, frozen=True, kw_only=True):
         return event if event is not None else Unrecognised(type=kind, reason=_MISSING[kind])
 
 
-def decode(raw: bytes) -> list[Body]:
-    """The event objects of one body, an array of events being several; `Unreadable` tells what is wrong."""
-    try:
-        value = json.loads(
-            raw.decode("utf-8-sig"), object_pairs_hook=_unique, parse_constant=_no_constant, parse_int=_integer
-        )
-    except UnicodeDecodeError:
-        raise Unreadable("not UTF-8") from None
-    except RecursionError:
-        raise Unreadable(f"nested deeper than {DEEPEST}") from None
-    except json.JSONDecodeError as error:
-        raise Unreadable(f"not JSON (at character {error.pos})") from None
-    events = value if isinstance(value, list) else [value]
-    if not all(isinstance(event, dict) for event in events):
-        raise Unreadable("not a JSON object or an array of objects")
-    if _depth(value) > DEEPEST:
-        raise Unreadable(f"nested deeper than {DEEPEST}")
-    return events
-
-
-def fingerprint(body: Body) -> int:
-    """64 bits that are equal for equal content, however it was spaced or ordered."""
-    text = json.dumps(body, sort_keys=True, separators=(",", ":"))
-    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big")
-
-
 def type_of(body: Body) -> str:
     """The event's type in today's words, for a count by type; empty where there is none."""
     return _Fields(body, UTC).type()
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> Body:
-    body = dict(pairs)
-    if len(body) != len(pairs):
-        raise Unreadable("duplicate keys")
-    return body
-
-
-def _no_constant(name: str) -> float:
-    raise Unreadable(f"{name} is not JSON")
-
-
-def _integer(digits: str) -> int | float:
-    # Python refuses to convert more than 4,300 digits; no number of ours has more than 20.
-    return int(digits) if len(digits) <= 40 else float(digits[:300])
-
-
-def _depth(value: object) -> int:
-    deepest, level = 0, [value]
-    while level and deepest <= DEEPEST:
-        containers = [item for item in level if isinstance(item, dict | list)]
-        deepest += bool(containers)
-        level = [inner for item in containers for inner in (item.values() if isinstance(item, dict) else item)]
-        if not containers:
-            break
-    return deepest
 
 
 class _Fields:

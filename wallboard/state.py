@@ -8,8 +8,9 @@ from typing import Any
 
 from wallboard import figures
 from wallboard.board import Agent, Board
-from wallboard.calls import Call, Offer
+from wallboard.calls import Call
 from wallboard.events import Place
+from wallboard.offers import Offer
 from wallboard.settings import Formula
 from wallboard.totals import AgentSums, Day, VisitSums
 

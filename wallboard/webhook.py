@@ -6,9 +6,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from wallboard.access import is_token
+from wallboard.bodies import Unreadable
 from wallboard.intake import Intake
 from wallboard.journal import JournalUnavailable
-from wallboard.parse import Unreadable
 
 LARGEST_BODY = 256 * 1024
 TOKEN_HEADER = "x-pbx-token"
