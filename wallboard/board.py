@@ -6,7 +6,7 @@ ended) is settled by `settle(now)`, forwards and backwards, from the events' own
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from datetime import date, datetime, time, timedelta, tzinfo
 
 import msgspec
@@ -138,6 +138,10 @@ class Board:
                 continue
             day = self._voicemail_days[key] = self.rules.day_of(recorded_at or received_at)
             self.day(day).voicemails[box] += 1
+
+    def new_voicemails(self) -> Counter[str | None]:
+        """Voicemails that nobody has marked as dealt with, by box: those of every day that is remembered."""
+        return sum((day.voicemails for day in self.days.values()), Counter())
 
     def day(self, day: date) -> Day:
         """The sums of one day, empty ones if nothing is known of it."""

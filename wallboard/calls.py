@@ -161,7 +161,7 @@ class Call:
         self._stop_rings((event.place,))
 
     def _pass(self, event: ComponentPassed) -> None:
-        if event.component not in self.components:
+        if event.entered is None and event.timed_out is None and event.component not in self.components:
             self.components += (event.component,)
         if event.entered is not None:
             visit = self._visit(event.entered)

@@ -54,6 +54,7 @@ def state(board: Board, now: datetime, *, sequence: int, webhooks: dict[str, Any
         return moment.astimezone(zone).isoformat(timespec="milliseconds") if moment else None
 
     live = board.live_calls()
+    new = board.new_voicemails()
     standing = standings(live)
     presumed = [call for call in board.presumed_calls()[:ENDED_CALLS] if board.rules.day_of(call.started_at) == today]
     ended = sorted(
@@ -80,7 +81,7 @@ def state(board: Board, now: datetime, *, sequence: int, webhooks: dict[str, Any
                 "presumed_ended": day.presumed_ended,
             },
             "outbound": {"placed": day.placed, "answered": day.placed_answered},
-            "voicemails": {"today": day.voicemails.total(), "new": day.voicemails.total()},
+            "voicemails": {"today": day.voicemails.total(), "new": new.total()},
         },
         "calls": [_call(board, call, iso) for call in (*live, *ended)],
         "agents": [
@@ -90,8 +91,8 @@ def state(board: Board, now: datetime, *, sequence: int, webhooks: dict[str, Any
         "queues": places("queue"),
         "ring_groups": places("ring_group"),
         "voicemail_boxes": [
-            {"number": box, "today": count, "new": count}
-            for box, count in sorted(day.voicemails.items(), key=lambda item: item[0] or "")
+            {"number": box, "today": day.voicemails[box], "new": new[box]}
+            for box in sorted({*day.voicemails, *new}, key=lambda box: box or "")
         ],
         "components": [{"name": name, "today": n} for name, n in sorted(day.components.items()) if n],
         "webhooks": {"last_event_at": iso(board.last_event_at), **webhooks},
@@ -106,9 +107,8 @@ def _seconds(milliseconds: int | None) -> float | None:
 
 
 def _offer(call: Call, offer: Offer, presumed: bool) -> dict[str, Any]:
-    if presumed:
-        return {"agent": offer.agent, "state": "ended", "result": "answered" if offer.answered else None}
-    return {"agent": offer.agent, "state": call.offer_state(offer), "result": call.result(offer)}
+    offer_state = "ended" if presumed else call.offer_state(offer)
+    return {"agent": offer.agent, "state": offer_state, "result": call.result(offer)}
 
 
 def _named(call: Call, kind: str) -> str | None:

@@ -59,7 +59,7 @@ def compose(board: Board, now: datetime, look: Look, *, sequence: int, trouble: 
         sequence=sequence,
         header=_header(board, now, day, look),
         notice=_notice(board, trouble),
-        hero=_hero(day, live, look, now),
+        hero=_hero(board, day, live, look, now),
         panels=tuple(panels),
     )
 
@@ -85,7 +85,7 @@ def _notice(board: Board, trouble: str | None) -> views.Notice:
     return views.Notice(alarm="calm", text="")
 
 
-def _hero(day: Day, live: list[Call], look: Look, now: datetime) -> views.Hero:
+def _hero(board: Board, day: Day, live: list[Call], look: Look, now: datetime) -> views.Hero:
     waiting = [call for call in live if call.is_inbound and call.state() in ("waiting", "ringing")]
     since = min((_waiting_since(call) for call in waiting), default=None)
     queued = day.figures("queue")
@@ -105,7 +105,7 @@ def _hero(day: Day, live: list[Call], look: Look, now: datetime) -> views.Hero:
         missed=day.missed,
         abandoned=queued.abandoned,
         voicemails_today=day.voicemails.total(),
-        voicemails_new=day.voicemails.total(),
+        voicemails_new=board.new_voicemails().total(),
         outbound_placed=day.placed,
         outbound_answered=day.placed_answered,
     )
