@@ -14,8 +14,7 @@ Body = dict[str, Any]
 Stream = list[tuple[float, Body]]
 Place = tuple[str, str]
 
-BASE_AT = datetime(2026, 11, 23, 1, tzinfo=UTC)  # offset 0; noon in Sydney
-MIDNIGHTS = (12 * 3600, 23 * 3600)  # offsets of the next midnight in Sydney and in UTC
+BASE_AT = datetime(2026, 11, 23, tzinfo=UTC)  # offset 0: midnight in UTC, 11 in the morning in Sydney
 AGENTS: tuple[tuple[str | None, str], ...] = (
     ("1001", "Tom Reid"), ("1002", "Priya Shah"), ("1003", "Lee Wong"), ("1004", "Ana Costa"),
     ("1005", "Sam O'Hara"), (None, "Front Desk"),
@@ -441,9 +440,8 @@ def one_call(scenario: Scenario, seed: int, start: int = 0, call_id: str = "1604
 
 
 def before_midnight(scenario: Scenario, seed: int, call_id: str = "160455961758") -> Stream:
-    """A call that starts in the last seconds of a day, in Sydney or in UTC."""
-    rng = Random(seed)
-    return one_call(scenario, seed, rng.choice(MIDNIGHTS) - rng.randint(1, 20), call_id)
+    """A call that starts in the last seconds of a day, in UTC or where days start at 11 in Sydney."""
+    return one_call(scenario, seed, -Random(seed).randint(1, 20), call_id)
 
 
 def two_calls_for_one_agent(seed: int, start: int = 0, call_id: str = "170000000001") -> Stream:
@@ -463,7 +461,7 @@ def two_calls_for_one_agent(seed: int, start: int = 0, call_id: str = "170000000
 
 
 def floor(seed: int, calls: int, over_seconds: int = 3600) -> Stream:
-    """`calls` finished calls of all kinds that start within `over_seconds`, a few before a midnight."""
+    """`calls` finished calls of all kinds that start within `over_seconds`, a few just before midnight."""
     rng = Random(seed)
     stream: Stream = []
     for index in range(calls):

@@ -197,6 +197,12 @@ def test_a_summary_closes_every_offer_of_its_visit() -> None:
     assert floor.agent("1002")["today"]["talk_seconds"] == 187.0, "the summary names the agent whose end was lost"
 
 
+def test_the_summary_ends_a_transferred_talk_whose_own_end_was_lost() -> None:
+    floor = Floor(rang("1001"), answered("1001"), rang("1002", queue=None), answered("1002", after=60, queue=None))
+    floor.feed(completed("1001", lasted=70, talk=56), summary(agent="1001"))
+    assert (floor.call()["state"], floor.agent("1002")["state"]) == ("ended", "idle")
+
+
 def test_an_outbound_call_dials_talks_and_ends() -> None:
     floor = Floor(body("user_outbound", user_number="1002"))
     assert (floor.agent()["state"], floor.call()["direction"]) == ("dialling", "outbound")

@@ -120,6 +120,8 @@ class Call:
             offer.rings += (event.fingerprint,)
         if offer.ringing_since or offer.answered or self._is_closed(event.places):
             return
+        if not event.places and self._is_summed_up():
+            return
         if late_news and not again:
             return
         if offer.endings and self.state() == "ended":
@@ -159,6 +161,10 @@ class Call:
     def _summarise(self, event: Summarised) -> None:
         self._visit(event.place).summarise(event)
         self._stop_rings((event.place,))
+        if self._is_summed_up():
+            for offer in self.offers.values():
+                if not offer.ring_places:
+                    offer.ringing_since = None
 
     def _pass(self, event: ComponentPassed) -> None:
         if event.entered is None and event.timed_out is None and event.component not in self.components:
@@ -204,13 +210,20 @@ class Call:
             return "ringing"
         return "waiting" if waits else "ended"
 
+    def _is_summed_up(self) -> bool:
+        """Every answered visit has its summary: the PBX sends that when the call has ended."""
+        answered = [visit for visit in self.visits.values() if self.is_answered(visit.place)]
+        return bool(answered) and all(visit.summary for visit in answered)
+
     def _waits(self) -> bool:
         if any(self.is_answered(place) for place in self.visits):
             return False
         return any(not visit.summary and not visit.timed_out for visit in self.visits.values())
 
     def is_talking(self, offer: Offer) -> bool:
-        """A summary closes every offer in its visit."""
+        """A summary closes every offer in its visit, and the last one those outside any visit."""
+        if not offer.answer_places and self._is_summed_up():
+            return False
         if any(self.visits[place].summary for place in offer.answer_places):
             return False
         return offer.talks_on()
