@@ -97,6 +97,27 @@ def test_a_failed_write_leaves_no_gap_and_the_next_one_goes_on(tmp_path: Path) -
     assert [(entry.sequence, entry.delivery.body) for entry in with_journal(path, nothing)] == [(1, b"1"), (2, b"3")]
 
 
+def test_a_commit_that_failed_but_stands_is_applied_and_the_next_one_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "j.db"
+
+    async def use(journal: SqliteJournal, applied: list[Entry]) -> None:
+        await journal.append(delivery(b"1"))
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("ALTER TABLE deliveries RENAME TO away")
+        with pytest.raises(JournalUnavailable):
+            await journal.append(delivery(b"2"))
+        other.execute("ALTER TABLE away RENAME TO deliveries")
+        other.execute(
+            "INSERT INTO deliveries SELECT 2, received_at, schema, hash, meaning, refusal, '2' FROM deliveries"
+        )
+        other.close()
+        assert await journal.append(delivery(b"3")) == 30
+        assert [entry.sequence for entry in applied] == [1, 2, 3]
+
+    first = with_journal(path, use)
+    assert [entry.sequence for entry in first] == [entry.sequence for entry in with_journal(path, nothing)]
+
+
 def test_it_can_be_followed_from_a_sequence_number(tmp_path: Path) -> None:
     async def write(journal: SqliteJournal, applied: list[Entry]) -> None:
         for body in (b"1", b"2", b"3"):

@@ -179,6 +179,7 @@ class SqliteJournal:
     def _commit(self, batch: Sequence[_Job], deliveries: Sequence[_Job]) -> None:
         if self._connection is None:
             self._connection = _connect(self._path)
+            self._catch_up(self._connection)
         connection = self._connection
         connection.execute("BEGIN IMMEDIATE")
         rows = (_row(self._written + 1 + n, job[0]) for n, job in enumerate(deliveries))
@@ -186,6 +187,13 @@ class SqliteJournal:
         connection.executemany(_NOTE, (job[0] for job in batch if isinstance(job[0], tuple)))
         connection.execute("COMMIT")
         self._written += len(deliveries)
+
+    def _catch_up(self, connection: sqlite3.Connection) -> None:
+        """A commit whose fsync failed may stand all the same: its rows are taken as they are, and applied."""
+        while rows := connection.execute(_SELECT, (self._written, _CHUNK)).fetchall():
+            entries = [_entry(row) for row in rows]
+            self._written = entries[-1].sequence
+            self._call(self._found, entries)
 
     def _roll_back(self) -> None:
         """A connection that failed is not trusted again: the next write opens a new one."""
@@ -218,6 +226,11 @@ class SqliteJournal:
                 sequence += 1
             if not future.done():
                 future.set_result(result)
+
+    def _found(self, entries: Sequence[Entry]) -> None:
+        for entry in entries:
+            self._apply(entry)
+            self.head = entry.sequence
 
     def _failed(self, batch: Sequence[_Job], reason: str) -> None:
         self._queued -= len(batch)
