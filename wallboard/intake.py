@@ -64,6 +64,7 @@ class Intake:
         self.refused_at: datetime | None = None
         self.types: dict[str, SeenType] = {}
         self.set_aside: deque[SetAside] = deque(maxlen=_SHOWN)
+        self._remarks: dict[str, Callable[[dict[str, Any], datetime], None]] = {}
 
     async def open(self) -> None:
         """Replays the journal; JournalError if it cannot be opened."""
@@ -88,6 +89,11 @@ class Intake:
             raise refusal
         return receipt
 
+    async def remark(self, name: str, value: dict[str, Any]) -> None:
+        """Puts the server's own word into the journal, where the fold hears it; JournalUnavailable."""
+        body = msgspec.json.encode(value)
+        await self._journal.append(Delivery(received_at=datetime.now(UTC), body=body, remark=name))
+
     def refuse(self) -> None:
         """Counts a body that came without a valid token."""
         self.refused += 1
@@ -96,6 +102,9 @@ class Intake:
     def apply(self, entry: Entry) -> Receipt:
         """Folds one entry in; never raises, for a poisoned event must not stop the fold or the next start."""
         delivery = entry.delivery
+        if delivery.remark is not None:
+            self._heed(entry, delivery.remark)
+            return Receipt()
         if delivery.refusal is not None:
             self.quarantined += 1
             self._put_aside(entry, delivery.refusal)
@@ -114,6 +123,14 @@ class Intake:
         self.unrecognised += counts["unrecognised"]
         self._changed()
         return Receipt(**counts)
+
+    def _heed(self, entry: Entry, remark: str) -> None:
+        """The server's own words, by their names; one that this build does not know is set aside."""
+        try:
+            self._remarks[remark](msgspec.json.decode(entry.delivery.body), entry.delivery.received_at)
+        except Exception as error:  # noqa: BLE001 - the per-event guard
+            self._poison(entry, error)
+        self._changed()
 
     def _fold(self, entry: Entry, body: Body, meaning: tuple[str, str] | None) -> str:
         self._see(type_of(body), body, entry.delivery.received_at)

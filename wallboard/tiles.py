@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import datetime
 from hashlib import blake2b
 from typing import Literal
@@ -58,7 +59,7 @@ def compose(board: Board, now: datetime, look: Look, *, sequence: int, trouble: 
         slug=look.slug,
         sequence=sequence,
         header=_header(board, now, day, look),
-        notice=_notice(board, trouble),
+        notice=_gravest(_notices(board, trouble)),
         hero=_hero(board, day, live, look, now),
         panels=tuple(panels),
     )
@@ -75,14 +76,20 @@ def _header(board: Board, now: datetime, day: Day, look: Look) -> views.Header:
     )
 
 
-def _notice(board: Board, trouble: str | None) -> views.Notice:
+def _notices(board: Board, trouble: str | None) -> Iterator[views.Notice]:
+    """All that there is to say, one notice each."""
     if trouble is not None:
-        return views.Notice(
+        yield views.Notice(
             alarm="alarm", text="The journal cannot be written: new events are refused until it can. See /readyz."
         )
     if board.last_event_at is None:
-        return views.Notice(alarm="calm", text="Nothing has arrived from the PBX yet. See /setup.")
-    return views.Notice(alarm="calm", text="")
+        yield views.Notice(alarm="calm", text="Nothing has arrived from the PBX yet. See /setup.")
+
+
+def _gravest(notices: Iterator[views.Notice]) -> views.Notice:
+    """One line for the wall: as grave as the gravest, which comes first."""
+    said = sorted(notices, key=lambda notice: _RANK[notice.alarm])
+    return views.Notice(alarm=said[0].alarm if said else "calm", text=" · ".join(notice.text for notice in said))
 
 
 def _hero(board: Board, day: Day, live: list[Call], look: Look, now: datetime) -> views.Hero:

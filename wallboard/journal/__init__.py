@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 class JournalError(Exception):
@@ -25,12 +25,17 @@ class JournalUnavailable(Exception):
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
-    """One body as it came. `meaning` is the Webhook object's own header, `refusal` why it is in quarantine."""
+    """One body as it came. `meaning` is the Webhook object's own header, `refusal` why it is in quarantine.
+
+    `remark` names what the server itself has to say instead (`body` is its JSON): a fact that the fold needs and
+    no webhook tells, such as a step of the clock. `None` for everything that the PBX sent.
+    """
 
     received_at: datetime
     body: bytes
     meaning: str | None = None
     refusal: str | None = None
+    remark: str | None = None
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):

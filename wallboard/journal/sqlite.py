@@ -36,13 +36,14 @@ CREATE TABLE IF NOT EXISTS deliveries (
     hash        BLOB    NOT NULL,  -- SHA-256 of body
     meaning     TEXT,
     refusal     TEXT,
-    body        BLOB    NOT NULL
+    body        BLOB    NOT NULL,
+    remark      TEXT
 );
 CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
-_INSERT = "INSERT INTO deliveries VALUES (?, ?, ?, ?, ?, ?, ?)"
+_INSERT = "INSERT INTO deliveries VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _SELECT = (
-    "SELECT sequence, received_at, schema, meaning, refusal, body FROM deliveries"
+    "SELECT sequence, received_at, schema, meaning, refusal, body, remark FROM deliveries"
     " WHERE sequence > ? ORDER BY sequence LIMIT ?"
 )
 _NOTE = "INSERT INTO notes VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
@@ -125,6 +126,7 @@ class SqliteJournal:
             self._lock = _lock(self._path)
             self._connection = _connect(self._path)
             self._connection.executescript(_TABLES)
+            _bring_up_to_date(self._connection)
             self._connection.execute(_NOTE, ("opened_at", datetime.now(UTC).isoformat()))
             self._connection.commit()
             self._notes = dict(self._connection.execute("SELECT name, value FROM notes"))
@@ -258,6 +260,13 @@ def _connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def _bring_up_to_date(connection: sqlite3.Connection) -> None:
+    """Schema 1 had no remarks."""
+    columns = {row[1] for row in connection.execute("PRAGMA table_info(deliveries)")}
+    if "remark" not in columns:
+        connection.execute("ALTER TABLE deliveries ADD COLUMN remark TEXT")
+
+
 def _lock(path: Path) -> int:
     descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
@@ -285,12 +294,17 @@ def _row(sequence: int, delivery: Any) -> tuple[object, ...]:
         delivery.meaning,
         delivery.refusal,
         delivery.body,
+        delivery.remark,
     )
 
 
 def _entry(row: Sequence[Any]) -> Entry:
-    sequence, received_at, schema, meaning, refusal, body = row
+    sequence, received_at, schema, meaning, refusal, body, remark = row
     delivery = Delivery(
-        received_at=_EPOCH + timedelta(microseconds=received_at), body=body, meaning=meaning, refusal=refusal
+        received_at=_EPOCH + timedelta(microseconds=received_at),
+        body=body,
+        meaning=meaning,
+        refusal=refusal,
+        remark=remark,
     )
     return Entry(sequence=sequence, schema=schema, delivery=delivery)
