@@ -10,7 +10,9 @@ import pytest
 from tests.conftest import ROOT
 
 ORDER = [
-    "settings", "events", "bodies", "parse", "journal", "journal.sqlite", "offers", "calls", "totals", "board",
+    "settings", "events", "bodies", "parse", "journal", "journal.rows", "journal.carve",
+    "journal.witness", "journal.store", "journal.soundness", "journal.custody", "journal.sqlite",
+    "offers", "calls", "totals", "board",
     "figures", "state", "views", "tiles", "render", "feed", "screens", "intake", "access", "webhook", "pages", "api",
     "application",
 ]  # fmt: skip

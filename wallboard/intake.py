@@ -15,7 +15,7 @@ import structlog
 
 from wallboard.board import Board
 from wallboard.bodies import Body, Unreadable, decode
-from wallboard.journal import Delivery, Entry, Journal
+from wallboard.journal import EVENTS_LOST, Delivery, Entry, Journal
 from wallboard.parse import Reader, Unrecognised, type_of
 from wallboard.settings import parse_meaning
 
@@ -64,7 +64,9 @@ class Intake:
         self.refused_at: datetime | None = None
         self.types: dict[str, SeenType] = {}
         self.set_aside: deque[SetAside] = deque(maxlen=_SHOWN)
-        self._remarks: dict[str, Callable[[dict[str, Any], datetime], None]] = {}
+        self._remarks: dict[str, Callable[[dict[str, Any], datetime], None]] = {
+            EVENTS_LOST: lambda said, at: board.lose(said["lost"], at),
+        }
 
     async def open(self) -> None:
         """Replays the journal; JournalError if it cannot be opened."""
