@@ -38,8 +38,8 @@ def test_nothing_is_said_where_nothing_happened(before: Opened) -> None:
 @pytest.mark.parametrize("file", FILES)
 def test_no_changed_byte_is_believed(sound: Path, before: Opened, file: str) -> None:
     size, rng = (sound / file).stat().st_size, Random(f"bytes of {file}")
-    header = [Damage(file, at, 1 << rng.randrange(8)) for at in range(0, min(size, 128), 3)]
-    anywhere = [Damage(file, rng.randrange(size), rng.randrange(1, 256)) for _ in range(80)]
+    header = [Damage(file, at, 1 << rng.randrange(8)) for at in range(0, min(size, 120), 6)]
+    anywhere = [Damage(file, rng.randrange(size), rng.randrange(1, 256)) for _ in range(40)]
     became = {outcome(sound, damage, before) for damage in (*header, *anywhere)}
     assert len(became) > 1 or file.endswith("witness"), "the bytes that were changed mattered to nobody"
 
@@ -47,7 +47,7 @@ def test_no_changed_byte_is_believed(sound: Path, before: Opened, file: str) -> 
 @pytest.mark.parametrize("file", FILES)
 def test_no_cut_end_is_believed(sound: Path, before: Opened, file: str) -> None:
     size, rng = (sound / file).stat().st_size, Random(f"ends of {file}")
-    became = {outcome(sound, Damage(file, at, 0), before) for at in (0, 1, *(rng.randrange(size) for _ in range(40)))}
+    became = {outcome(sound, Damage(file, at, 0), before) for at in (0, 1, *(rng.randrange(size) for _ in range(20)))}
     assert any("lost" in what for what in became) or file.endswith("witness")
 
 
