@@ -21,6 +21,7 @@ from wallboard.journal.soundness import is_damage, open_sound
 from wallboard.journal.store import Store, adopt, beside, contents, identity, wal_path
 from wallboard.journal.witness import Testimony, Witness
 
+_TAKEN = "another wallboard is running on it; stop that one first"
 log = structlog.get_logger()
 
 
@@ -42,6 +43,7 @@ class Custody:
         self.written = self._testimony.sequence
         self._last_seal = _seal_at(self._store, self.written)
         self.failed = False
+        self._ousted = False
 
     @property
     def epoch(self) -> str:
@@ -114,11 +116,14 @@ class Custody:
         return self._open().in_place() and all(identity(path) == _identity_of(held) for path, held in held)
 
     def _put_back(self) -> None:
+        if self._ousted:
+            raise BlockingIOError(_TAKEN)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         if identity(beside(self.path, "lock")) != _identity_of(self._lock):
+            self._ousted = True  # whoever has the lock may have acknowledged events: they are not written over
             lock = _lock(beside(self.path, "lock"))
             os.close(self._lock)
-            self._lock = lock
+            self._lock, self._ousted = lock, False
         if identity(self._witness.path) != _identity_of(self._witness.descriptor):
             witness = Witness(self._witness.path)
             witness.begin(self._testimony)
@@ -181,7 +186,7 @@ def _lock(path: Path) -> int:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         os.close(descriptor)
-        raise BlockingIOError("another wallboard is running on it; stop that one first") from None
+        raise BlockingIOError(_TAKEN) from None
     return descriptor
 
 

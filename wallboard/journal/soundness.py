@@ -190,7 +190,9 @@ def _count(ranges: list[Range]) -> int:
 
 def is_damage(path: Path, error: Exception, was_ours: bool) -> bool:
     """Damage, rather than a full, locked or unwritable disk, or a file that never was a journal."""
-    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
+    if isinstance(error, UnicodeDecodeError):
+        return True
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF
     if code == sqlite3.SQLITE_READONLY:
         return any(version not in _KNOWN_VERSIONS for version in _versions(path))
     return code == sqlite3.SQLITE_CORRUPT or (was_ours and code in _DAMAGE)

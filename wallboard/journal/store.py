@@ -21,6 +21,18 @@ _COMPANIONS = ("-wal", "-shm")
 Identity = tuple[int, int]
 
 
+class Held(sqlite3.OperationalError):
+    """Another program holds the file, for now."""
+
+    sqlite_errorcode = sqlite3.SQLITE_BUSY
+
+
+class Foreign(sqlite3.DatabaseError):
+    """A SQLite file, but no journal."""
+
+    sqlite_errorcode = sqlite3.SQLITE_NOTADB
+
+
 class Store:
     """One open database. Every method may raise sqlite3.Error or OSError, after which it is not to be trusted."""
 
@@ -36,7 +48,7 @@ class Store:
             _bring_up_to_date(self.connection)
             busy, _, _ = self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             if busy:
-                raise sqlite3.OperationalError("another program holds the file")
+                raise Held("another program holds the file")
             self.connection.execute("BEGIN IMMEDIATE")
             self.connection.execute("ROLLBACK")
         except BaseException:
@@ -136,7 +148,7 @@ def _bring_up_to_date(connection: sqlite3.Connection) -> None:
     """Makes the tables. Schema 1 had neither remarks nor seals on its notes."""
     connection.executescript(TABLES)
     if not _columns(connection, "deliveries") >= {"sequence", "hash", "body"}:
-        raise sqlite3.DatabaseError("its table named deliveries is none of ours")
+        raise Foreign("its table named deliveries is none of ours")
     if "remark" not in _columns(connection, "deliveries"):
         connection.execute("ALTER TABLE deliveries ADD COLUMN remark TEXT")
     if "seal" not in _columns(connection, "notes"):
