@@ -10,6 +10,7 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Sequence
+from contextlib import ExitStack
 from functools import reduce
 from pathlib import Path
 
@@ -33,13 +34,13 @@ class Custody:
         self.path = path
         self._store: Store | None = None
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._lock = _lock(beside(path, "lock"))
-        try:
+        with ExitStack() as undo:
+            self._lock = _lock(beside(path, "lock"))
+            undo.callback(os.close, self._lock)
             self._witness = Witness(beside(path, "witness"))
+            undo.callback(self._witness.close)
             self._store, self._testimony = open_sound(path, self._witness)
-        except BaseException:
-            os.close(self._lock)
-            raise
+            undo.pop_all()
         self.written = self._testimony.sequence
         self._last_seal = _seal_at(self._store, self.written)
         self.failed = False
@@ -112,19 +113,24 @@ class Custody:
         self.written, self._last_seal = last[0], seal_of(last)
 
     def _in_place(self) -> bool:
-        held = ((beside(self.path, "lock"), self._lock), (beside(self.path, "witness"), self._witness.descriptor))
-        return self._open().in_place() and all(identity(path) == _identity_of(held) for path, held in held)
+        return self._open().in_place() and self._has_lock() and self._has_witness()
+
+    def _has_lock(self) -> bool:
+        return identity(beside(self.path, "lock")) == _identity_of(self._lock)
+
+    def _has_witness(self) -> bool:
+        return identity(self._witness.path) == _identity_of(self._witness.descriptor)
 
     def _put_back(self) -> None:
         if self._ousted:
             raise BlockingIOError(_TAKEN)
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        if identity(beside(self.path, "lock")) != _identity_of(self._lock):
+        if not self._has_lock():
             self._ousted = True  # whoever has the lock may have acknowledged events: they are not written over
             lock = _lock(beside(self.path, "lock"))
             os.close(self._lock)
             self._lock, self._ousted = lock, False
-        if identity(self._witness.path) != _identity_of(self._witness.descriptor):
+        if not self._has_witness():
             witness = Witness(self._witness.path)
             witness.begin(self._testimony)
             self._witness.close()
