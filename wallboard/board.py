@@ -166,12 +166,12 @@ class Board:
         if state != "ended":
             self._shelf[call.id] = state
             self._live[state][call.id] = call
-            self.book.withdraw(call.id)
         elif call.counts:
             self.book.post(call, self._contributions[call.id][0])
         self._set_phones(call, call.phones(), at)
 
     def _unshelve(self, call: Call) -> None:
+        self.book.withdraw(call.id)
         state = self._shelf.pop(call.id, None)
         if state is None:
             return
@@ -254,7 +254,6 @@ class Board:
             if call is None or self._contributions[call_id][0] != day:
                 continue
             self._unshelve(call)
-            self.book.withdraw(call_id)
             self._set_phones(call, {}, at)
             del self.calls[call_id], self._contributions[call_id]
             for recorded_at in call.voicemails:

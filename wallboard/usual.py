@@ -17,9 +17,10 @@ from wallboard.events import Answered, AnyEvent
 
 PbxState = Literal["normal", "quiet", "learning", "nothing"]
 
-QUIET_CALLS = 6
-"""A silence is unusual once so many new calls were to be expected in it. Calls come on their own (events come four to
-forty a call, as many phones ring), so a silence this long has the chance e^-6, 0.25 %; tests/weeks.py has a year."""
+QUIET_CALLS = 10
+"""A silence is unusual once so many new calls were to be expected in it. Calls, as they come one by one: of events a
+ring-all brings forty at once. Each silence is so long with the chance e^-10, but a day has hundreds of silences: six
+calls, 0.25 %, were 13 to 64 false alarms in a simulated year, ten are 0 to 2 (tests/weeks.py)."""
 
 CLOCKS_DIFFER_SECONDS = 30
 _DAYS_KEPT = timedelta(days=35)
