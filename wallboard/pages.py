@@ -147,6 +147,7 @@ class Pages:
         return {
             "pbx": {
                 "state": health.state,
+                "alarm": lamps.pbx(health, board.last_event_at, now).alarm,
                 "words": lamps.silence_words(health, board.last_event_at, now),
                 "clock": lamps.clock_words(health),
             },
@@ -188,8 +189,8 @@ def _counts(sums: Ledger, presumed_ended: int) -> list[tuple[str, int]]:
         ("Calls incomplete", sums.calls_incomplete),
         ("Calls without an end", sums.calls_without_end),
         ("Summaries without offers", sums.summaries_without_offers),
-        ("Offers without an answer", sums.offers_without_answer),
-        ("Offers without a completion", sums.offers_without_completion),
+        ("Offers without their answer", sums.offers_without_answer),
+        ("Offers without their completion", sums.offers_without_completion),
         ("Repeated today", sums.duplicates),
         ("Presumed ended", presumed_ended),
     ]

@@ -20,7 +20,7 @@ PbxState = Literal["normal", "quiet", "learning", "nothing"]
 QUIET_CALLS = 10
 """A silence is unusual once so many new calls were to be expected in it. Calls, as they come one by one: of events a
 ring-all brings forty at once. Each silence is so long with the chance e^-10, but a day has hundreds of silences: six
-calls, 0.25 %, were 13 to 64 false alarms in a simulated year, ten are 0 to 2 (tests/weeks.py)."""
+calls, 0.25 %, were 13 to 64 false alarms in a simulated year, ten are 0 to 4 (tests/weeks.py)."""
 
 CLOCKS_DIFFER_SECONDS = 30
 _DAYS_KEPT = timedelta(days=35)
