@@ -20,7 +20,7 @@ from wallboard.parse import Reader, Unrecognised
 from wallboard.simulator import history
 from wallboard.state import state
 
-GROUP = {"ring_group_name": "Reception"}
+GROUP: dict[str, Any] = {"ring_group_name": "Reception"}
 INBOUND = [rang(), answered(), completed(), summary()]
 IN_GROUP = [
     rang(queue=None, **GROUP), answered(queue=None, **GROUP), completed(queue=None, **GROUP),

@@ -17,10 +17,11 @@ from wallboard.events import Answered, AnyEvent
 
 PbxState = Literal["normal", "quiet", "learning", "nothing"]
 
-QUIET_CALLS = 10
+QUIET_CALLS = 12
 """A silence is unusual once so many new calls were to be expected in it. Calls, as they come one by one: of events a
-ring-all brings forty at once. Each silence is so long with the chance e^-10, but a day has hundreds of silences: six
-calls, 0.25 %, were 13 to 64 false alarms in a simulated year, ten are 0 to 4 (tests/weeks.py)."""
+ring-all brings forty at once. A silence of six calls has the chance e^-6, 0.25 %, but a day has hundreds of silences,
+and the usual rate is itself an estimate: six were 13 to 64 false alarms in a simulated year, twelve are one at most
+(tests/weeks.py), and find a dead link in eleven minutes at 72 calls an hour."""
 
 CLOCKS_DIFFER_SECONDS = 30
 _DAYS_KEPT = timedelta(days=35)
