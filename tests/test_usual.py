@@ -165,7 +165,7 @@ LAGS: dict[str, tuple[list[float], float | None, bool]] = {
     "behind": ([45] * 20, 45, True),
     "ahead": ([-45] * 20, -45, True),
     "a wrong time zone": ([36_000] * 20, 36_000, True),
-    "one late event": ([45] * 9 + [600] + [45] * 10, 45, True),
+    "one late event": ([45.0] * 9 + [600.0] + [45.0] * 10, 45, True),
     "a backlog": ([60 * n for n in range(20)], None, False),
     "only the last twenty": ([500.0] * 30 + [1.0] * 20, 1, False),
 }
