@@ -18,7 +18,6 @@ from wallboard.board import Board, Rules
 from wallboard.ledger import ENOUGH_TO_TELL, TRIGGERS, Ledger, account, diagnose, trigger_of
 from wallboard.parse import Reader, Unrecognised
 from wallboard.simulator import history
-from wallboard.state import state
 
 GROUP: dict[str, Any] = {"ring_group_name": "Reception"}
 INBOUND = [rang(), answered(), completed(), summary()]
@@ -272,6 +271,6 @@ def test_every_trigger_knows_its_events() -> None:
 
 
 def test_a_document_keeps_its_keys() -> None:
-    document = state(Floor().board, START, sequence=0, webhooks={}, formula="default")
+    document = Floor().state
     assert set(document["ledger"]) == {*NOTHING, "presumed_ended", "triggers"}
     assert set(document["pbx"]) == {"state", "last_event_at", "expected_events", "clock_offset_seconds"}

@@ -156,7 +156,8 @@ class Book:
         self._ledger(day).duplicates += 1
 
     def forget(self, day: date) -> None:
-        self._days.pop(day, None)
+        """Forgets the day and all before it."""
+        self._days = {known: sums for known, sums in self._days.items() if known > day}
 
     def ledger(self, day: date, now: datetime) -> Ledger:
         """The day's sums as a new object, without incomplete calls that were heard of within GRACE before `now`."""
