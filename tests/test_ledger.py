@@ -98,6 +98,10 @@ INCOMPLETE = {
         [summary(agent=None)], {"user_inbound": 1, "user_inbound_answered": 1, "user_inbound_completed": 1},
         {"summaries_without_offers": 1},
     ),
+    "two summaries that name one agent": (
+        [summary(), summary(queue="Support")],
+        {"user_inbound": 1, "user_inbound_answered": 1, "user_inbound_completed": 1}, {"summaries_without_offers": 2},
+    ),
     "a summary of somebody else's answer": (
         [rang("1001"), missed("1001"), summary(agent="1002")],
         {"user_inbound": 1, "user_inbound_answered": 1, "user_inbound_completed": 1}, {"summaries_without_offers": 1},
@@ -154,6 +158,11 @@ def test_what_may_still_come_is_not_yet_missing() -> None:
 
 def lost_summary() -> list[Body]:
     return [rang(), answered(), completed()]
+
+
+def test_what_may_still_come_of_yesterdays_call_does_not_touch_today() -> None:
+    late = [{**body, "call_start_at": at(-86_400), "unique_call_id": "2"} for body in lost_summary()]
+    assert numbers(Floor(*INBOUND, *late)) == {**NOTHING, "calls_complete": 1}
 
 
 def test_a_live_call_owes_nothing_until_it_is_presumed_ended() -> None:
