@@ -78,7 +78,7 @@ class Screens:
 
     async def run(self, every: Callable[[], Any]) -> None:
         """Publishes changes at once (at most every 50 ms), time's own changes each second, heartbeats each 2 s."""
-        await asyncio.gather(self._publishing(), self._ticking(every), self._beating())
+        await asyncio.gather(self._publishing(), self._ticking(), _each_second(every), self._beating())
 
     async def _publishing(self) -> None:
         while True:
@@ -87,10 +87,9 @@ class Screens:
             self._publish()
             await asyncio.sleep(COALESCE_SECONDS)
 
-    async def _ticking(self, every: Callable[[], Any]) -> None:
+    async def _ticking(self) -> None:
         while True:
             await asyncio.sleep(1)
-            await every()
             self._dirty.set()
 
     async def _beating(self) -> None:
@@ -125,3 +124,10 @@ class Screens:
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         sequence = self._shown.sequence if self._shown is not None else self._journal.head
         return {"server_now": now, "boot": self.boot, "build": self.build, "sequence": sequence}
+
+
+async def _each_second(every: Callable[[], Any]) -> None:
+    """Apart from the ticks: it may hang on a disk that does not answer, and that is what the screens must show."""
+    while True:
+        await asyncio.sleep(1)
+        await every()
