@@ -53,8 +53,8 @@ def test_how_long_a_silence_lasts(ago: dict[str, int], text: str) -> None:
 
 def test_the_journals_lamp() -> None:
     assert lamps.journal(None) == views.Lamp(state="fine", alarm="calm", text="Journal")
-    assert lamps.journal(None, [0]) == Lamp(state="mended", alarm="warn", text="Journal mended")
-    assert lamps.journal(None, [3, 4]) == Lamp(state="mended", alarm="warn", text="Journal lost 7")
+    assert lamps.journal(None, [0]) == views.Lamp(state="mended", alarm="warn", text="Journal mended")
+    assert lamps.journal(None, [3, 4]) == views.Lamp(state="mended", alarm="warn", text="Journal lost 7")
     assert lamps.journal("disk full") == views.Lamp(state="trouble", alarm="alarm", text="Journal stopped")
 
 
