@@ -122,9 +122,11 @@ class Board:
         before = self._contributions.get(call.id)
         if before == (day, after):
             return
+        # A ring-all has hundreds of agents, and one event changes the part of one.
+        same = frozenset(before[1].agents).intersection(after.agents) if before and before[0] == day else frozenset()
         if before is not None:
-            self.day(before[0]).move(call.id, before[1], -1)
-        self.day(day).move(call.id, after, 1)
+            self.day(before[0]).move(call.id, before[1], -1, same)
+        self.day(day).move(call.id, after, 1, same)
         self.day(day).call_ids.add(call.id)
         self._contributions[call.id] = (day, after)
         self.places.update(
