@@ -10,7 +10,8 @@ import pytest
 from tests.conftest import ROOT
 
 ORDER = [
-    "settings", "events", "bodies", "parse", "journal", "journal.sqlite", "offers", "calls", "totals", "board",
+    "settings", "events", "bodies", "parse", "journal", "journal.sqlite", "offers", "calls", "totals", "limits",
+    "namesakes", "board",
     "figures", "state", "views", "tiles", "render", "feed", "screens", "intake", "access", "webhook", "pages", "api",
     "application",
 ]  # fmt: skip

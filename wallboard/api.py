@@ -40,6 +40,7 @@ class Api:
             sequence=self._journal.head,
             webhooks=self._intake.counts(),
             formula=self._settings.service_level_formula,
+            types=self._intake.types_limit(),
         )
         return Response(msgspec.json.encode(document), media_type="application/json", headers=_NO_STORE)
 

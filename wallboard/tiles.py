@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import date, datetime
 from hashlib import blake2b
 from typing import Literal
 
@@ -14,6 +14,7 @@ from wallboard import figures, views
 from wallboard.board import Agent, Board
 from wallboard.calls import Call
 from wallboard.events import Place
+from wallboard.limits import MOST, REMAINDER, Kind
 from wallboard.settings import Formula
 from wallboard.state import Standing, standings
 from wallboard.totals import AgentSums, Day, VisitSums
@@ -22,6 +23,13 @@ from wallboard.views import Alarm
 CALLS_SHOWN = 8
 _DIGITS = re.compile(r"\+?\d(?:[\s().\-/]*\d){4,}")
 _RANK: dict[Alarm, int] = {"alarm": 0, "warn": 1, "calm": 2}
+_KINDS: dict[Kind, str] = {
+    "queues": "queues",
+    "ring_groups": "ring groups",
+    "agents": "agents",
+    "voicemail_boxes": "voicemail boxes",
+    "components": "Webhook objects",
+}
 _RESULTS = {"answered": "Answered", "abandoned": "Abandoned", "missed": "Missed", "unanswered": "No answer"}
 
 
@@ -59,7 +67,7 @@ def compose(board: Board, now: datetime, look: Look, *, sequence: int, trouble: 
         slug=look.slug,
         sequence=sequence,
         header=_header(board, now, day, look),
-        notice=_gravest(_notices(board, trouble)),
+        notice=_gravest(_notices(board, now, trouble)),
         hero=_hero(board, day, live, look, now),
         panels=tuple(panels),
     )
@@ -76,14 +84,30 @@ def _header(board: Board, now: datetime, day: Day, look: Look) -> views.Header:
     )
 
 
-def _notices(board: Board, trouble: str | None) -> Iterator[views.Notice]:
+def _notices(board: Board, now: datetime, trouble: str | None) -> Iterator[views.Notice]:
     """All that there is to say, one notice each."""
     if trouble is not None:
         yield views.Notice(
             alarm="alarm", text="The journal cannot be written: new events are refused until it can. See /readyz."
         )
+    if beyond := beyond_words(board, board.rules.day_of(now)):
+        yield views.Notice(alarm="warn", text=beyond)
     if board.last_event_at is None:
         yield views.Notice(alarm="calm", text="Nothing has arrived from the PBX yet. See /setup.")
+
+
+def beyond_words(board: Board, today: date) -> str:
+    """What was too much to be told apart today, in a sentence; empty where nothing was."""
+    beyond = [kind for kind, limit in board.limits(today).items() if limit.beyond]
+    named = [f"{_KINDS[kind]} beyond {MOST[kind]:,}" for kind in beyond if kind in REMAINDER]
+    said = f"{_and(named)} are counted together as “(other …)”." if named else ""
+    if "call_events" in beyond:
+        said += " One call has had more events than can be followed."
+    return said.strip()
+
+
+def _and(words: list[str]) -> str:
+    return ", ".join(words).capitalize()
 
 
 def _gravest(notices: Iterator[views.Notice]) -> views.Notice:
@@ -205,9 +229,9 @@ def _call_panel(
 def _row(board: Board, call: Call, look: Look, now: datetime) -> views.CallRow:
     state = call.state()
     since = {"ended": call.ended_at, "talking": call.answered_at}.get(state) or _waiting_since(call)
-    agents = [agent for agent in call.offers if state == "ended" or agent in call.phones()]
+    agents = list(call.offers if state == "ended" else call.phones())
     return views.CallRow(
-        key=_key("call", call.id),
+        key=_key("call", call.key),
         id=call.id,
         direction="inbound" if call.is_inbound else "outbound",
         state=state,
