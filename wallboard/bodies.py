@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from hashlib import blake2b
+from itertools import chain
 from typing import Any
 
 DEEPEST = 32
@@ -61,9 +62,13 @@ def _integer(digits: str) -> int | float:
 
 def _depth(value: object) -> int:
     deepest, level = 0, [value]
-    while level and deepest <= DEEPEST:
+    while deepest <= DEEPEST:
         # A tuple, not `dict | list`: a body may have 100,000 values, and a union is asked ten times slower.
         containers = [item for item in level if isinstance(item, (dict, list))]
-        deepest += bool(containers)
-        level = [inner for item in containers for inner in (item.values() if isinstance(item, dict) else item)]
+        if not containers:
+            break
+        deepest += 1
+        level = list(
+            chain.from_iterable(item.values() if isinstance(item, dict) else item for item in containers if item)
+        )
     return deepest
