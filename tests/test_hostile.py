@@ -82,7 +82,7 @@ def shown_after(server: Server, times: int = 7) -> float:
     with httpx.stream("GET", f"{server.url}/boards/main/stream", timeout=10) as stream:
         lines = stream.iter_lines()
         next(lines)
-        for n in range(times):
+        for _ in range(times):
             call = f"good {time.monotonic_ns()}"
             for event, shown in ((rang("9001", call, None), "ringing"), (missed("9001", call, 9, None), "idle")):
                 started = time.monotonic()
