@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv/bin
 
-.PHONY: demo serve test lint torn crash vendor screenshots clean
+.PHONY: demo serve test test-newest lint torn crash vendor screenshots clean
 
 demo: .venv/.runtime
 	$(VENV)/python -m wallboard demo
@@ -16,6 +16,10 @@ test: .venv/.dev
 	COVERAGE_PROCESS_START=$(CURDIR)/pyproject.toml $(VENV)/coverage run -m pytest
 	$(VENV)/coverage combine -q
 	$(VENV)/coverage report --skip-covered
+
+# The hostile bodies and the tests that need no browser, on the newest Python that is installed beside 3.11.
+test-newest:
+	sh scripts/test_newest.sh
 
 lint: .venv/.dev
 	$(VENV)/ruff check .
@@ -46,4 +50,4 @@ screenshots: .venv/.dev
 	touch .venv/.runtime $@
 
 clean:
-	rm -rf .venv .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-newest .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -25,6 +25,8 @@ OLD_NAMES = {
     "user_name": "to_name", "dest_number": "to_number", "call_start_at": "start_at",
 }  # fmt: skip
 ANSWERED_ELSEWHERE_MARGIN = timedelta(seconds=2)
+SAME_CALL = timedelta(hours=6)
+LONGEST_AGO, LONGEST_AHEAD = timedelta(days=400), timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -106,9 +108,9 @@ def read(received_at: datetime, body: Mapping[str, Any], options: Options) -> Ev
         user_number=text(body, "user_number"), user_name=text(body, "user_name"),
         caller_number=text(body, "caller_id"), caller_name=text(body, "caller_name"),
         dialled=text(body, "dest_number"),
-        start_at=instant(body, "call_start_at", options),
-        connected_at=instant(body, "connected_at", options),
-        recorded_at=instant(body, "recorded_at", options),
+        start_at=instant(body, "call_start_at", options, received_at),
+        connected_at=instant(body, "connected_at", options, received_at),
+        recorded_at=instant(body, "recorded_at", options, received_at),
         call_seconds=seconds(body, "call_duration"), talk_seconds=seconds(body, "conversation_duration"),
         queue=text(body, "queue_name"), ring_group=text(body, "ring_group_name"),
         status=text(body, "status"), component=text(body, "component_name"),
@@ -140,7 +142,7 @@ def seconds(body: Mapping[str, Any], name: str) -> float | None:
     return number if math.isfinite(number) and number >= 0 else None
 
 
-def instant(body: Mapping[str, Any], name: str, options: Options) -> datetime | None:
+def instant(body: Mapping[str, Any], name: str, options: Options, received_at: datetime) -> datetime | None:
     found = value(body, name)
     try:
         moment = datetime.fromisoformat(found) if isinstance(found, str) else None
@@ -149,7 +151,9 @@ def instant(body: Mapping[str, Any], name: str, options: Options) -> datetime | 
     if moment is None:
         return None
     aware = moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(options.time_zone))
-    return aware.astimezone(UTC)
+    # reading: a time that lies too far from its arrival is a clock gone wrong, so it is absent.
+    believable = received_at - LONGEST_AGO <= aware <= received_at + LONGEST_AHEAD
+    return aware.astimezone(UTC) if believable else None
 
 
 # ---- one call
@@ -608,7 +612,25 @@ def calls_of(deliveries: Sequence[Delivery], options: Options) -> list[Call]:
     events = [e for at, body in deliveries if (e := read(at, body, options))]
     # reading: an unknown type makes no call, but of a known call it is something received.
     ids = dict.fromkeys(e.call_id for e in events if e.known_kind)
-    return [Call(i, tuple(e for e in events if e.call_id == i), options) for i in ids]
+    return [Call(i, part, options) for i in ids for part in namesakes([e for e in events if e.call_id == i])]
+
+
+def namesakes(events: Sequence[Event]) -> list[tuple[Event, ...]]:
+    """The events of one id, apart for each call that bore it."""
+    # reading: starts that lie within six hours of the first of them are of one call. An event that tells no start
+    # is of the latest call that had started by then, give or take six hours; of one of its own where none had.
+    starts: list[datetime] = []
+    for start in sorted({e.start_at for e in events if e.start_at}):
+        if not starts or start - starts[-1] > SAME_CALL:
+            starts.append(start)
+
+    def start_of(e: Event) -> datetime | None:
+        recorded = e.recorded_at if e.kind == "voicemail" or e.kind in RECORDINGS else None
+        at = e.start_at or (recorded or e.received_at) + SAME_CALL
+        return max((start for start in starts if start <= at), default=None)
+
+    owners = dict.fromkeys(map(start_of, events))
+    return [tuple(e for e in events if start_of(e) == owner) for owner in owners]
 
 
 @dataclass(frozen=True)

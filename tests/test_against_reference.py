@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -26,6 +27,32 @@ def ours(deliveries: list[Any], now: Any) -> dict[str, Any]:
         if not isinstance(event, Unrecognised):
             board.apply(event)
     return state(board, now, sequence=0, webhooks={}, journal={}, formula="default")
+
+
+DAY = 86_400
+
+
+def reused_ids(seed: int) -> list[Any]:
+    """Ten ids, each of one call today and of another tomorrow."""
+    rng, stream = Random(seed), []
+    for number in range(10):
+        for start in (rng.randrange(3600), DAY + rng.randrange(3600)):
+            stream += floors.one_call(rng.choice(floors.SCENARIOS), rng.randrange(2**32), start, f"77{number}")
+    return floors.by_time(stream)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_an_id_used_again_the_next_day_is_another_call(seed: int) -> None:
+    deliveries = floors.deliveries(reused_ids(seed))
+    now = max(at for at, _ in deliveries) + timedelta(seconds=1)
+    for until in (now - timedelta(days=1), now):
+        heard = [(at, body) for at, body in deliveries if at < until]
+        expected = reference.board(heard, reference.Options(components=floors.COMPONENTS), until)
+        found = ours(heard, until)
+        assert found["totals"] == expected["totals"]
+        for queue in found["queues"]:
+            assert queue["today"]["offered"] == expected["queues"][queue["name"]]["today"]["offered"]
+            assert queue["today"]["answered"] == expected["queues"][queue["name"]]["today"]["answered"]
 
 
 @pytest.mark.parametrize("order", ORDERS)

@@ -278,7 +278,7 @@ def test_a_call_counts_in_the_day_it_started_whenever_it_ends() -> None:
     rules = Rules(zone=ZoneInfo("Australia/Sydney"), day_starts_at=time(6))
     assert rules.day_of(datetime(2026, 11, 23, 18, 59, tzinfo=UTC)) == date(2026, 11, 23)
     assert rules.day_of(datetime(2026, 11, 23, 19, 0, tzinfo=UTC)) == date(2026, 11, 24)
-    floor = Floor(rang(call_start_at=at(-86_400)), answered())
+    floor = Floor(rang(call_start_at=at(-86_400)), answered(call_start_at=at(-86_400)))
     assert floor.inbound["offered"] == 0
     assert floor.call()["state"] == "talking", "live calls stay on the board across midnight"
 

@@ -21,8 +21,8 @@ NOW = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 READER = Reader(zone=ZoneInfo("Australia/Sydney"), components={"In": ("queue_entered", "Sales")})
 
 
-def read(given: dict[str, Any], meaning: tuple[str, str] | None = None) -> Any:
-    return READER.read(given, NOW, meaning)
+def read(given: dict[str, Any], meaning: tuple[str, str] | None = None, received_at: datetime = NOW) -> Any:
+    return READER.read(given, received_at, meaning)
 
 
 def test_twelve_types_are_known() -> None:
@@ -52,7 +52,16 @@ def test_durations_come_as_numbers_and_as_strings(given: Any, expected: int | No
     ("0001-01-01T00:00:00+14:00", None), ("9999-12-31T23:59:59-14:00", None), ("yesterday", None), (12, None),
 ])  # fmt: skip
 def test_a_time_without_a_zone_is_the_boards(given: Any, expected: datetime | None) -> None:
-    assert read(answered() | {"connected_at": given}).connected_at == expected
+    event = read(answered() | {"connected_at": given}, received_at=datetime(2019, 10, 1, 16, tzinfo=UTC))
+    assert event.connected_at == expected
+
+
+@pytest.mark.parametrize(("given", "known"), [
+    ("2026-11-24T00:59:59Z", True), ("2026-11-24T01:00:01Z", False), ("2025-10-20T00:00:00Z", True),
+    ("2025-10-18T00:00:00Z", False), ("1970-01-01T00:00:00Z", False), ("2199-12-31T00:00:00Z", False),
+])  # fmt: skip
+def test_a_time_far_from_its_arrival_is_not_known(given: str, known: bool) -> None:
+    assert (read(rang(call_start_at=given)).call_started_at is not None) == known
 
 
 def test_the_older_dialect_is_understood() -> None:

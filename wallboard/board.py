@@ -11,9 +11,11 @@ from datetime import date, datetime, time, timedelta, tzinfo
 
 import msgspec
 
-from wallboard.calls import Call, CallState, OfferState
-from wallboard.events import AnyEvent, OfferEvent, Place, Summarised
+from wallboard.calls import MOST_BODIES, Call, CallState, OfferState
+from wallboard.events import AnyEvent, OfferEvent, Place, Summarised, VoicemailLeft
 from wallboard.ledger import Book
+from wallboard.limits import MOST, Kind, Limit, Names
+from wallboard.namesakes import Namesakes
 from wallboard.totals import Contribution, Day, Thresholds, contribution
 from wallboard.usual import Pbx
 
@@ -85,6 +87,8 @@ class Board:
         self.last_event_at: datetime | None = None
         self.pbx = Pbx(rules.zone)
         self.book = Book()
+        self._names = Names()
+        self._namesakes = Namesakes()
         self._newest_day: date | None = None
         self._contributions: dict[str, tuple[date, Contribution]] = {}
         self._voicemail_days: dict[tuple[str, datetime | None], date] = {}
@@ -99,20 +103,34 @@ class Board:
         """Folds one event in; False if it was a redelivery that told nothing."""
         self.last_event_at = event.received_at
         self._turn_day(event.received_at)
-        call = self.calls.get(event.call_id)
+        event = self._names.within(event)
+        call = self._namesakes.call_of(event)
         self.pbx.hear(event, begins_call=call is None)
         self.book.hear(event)
         if call is None:
-            call = self.calls[event.call_id] = Call(event.call_id, event.received_at)
+            call = self._namesakes.begin(event)
+            self.calls[call.key] = call
+        if call.is_full_for(event):
+            self._names.pass_over("call_events")
+            call.hear_no_more(event)
+            self._shelve(call, event.received_at)
+            return True
         news = call.hear(event)
         if news:
             self._note_names(event)
             self._count(call)
-            self._count_voicemails(call)
+            if isinstance(event, VoicemailLeft):
+                self._count_voicemail(call, event)
         else:
             self.book.repeat(self.rules.day_of(event.received_at))
         self._shelve(call, event.received_at)
         return news
+
+    def limits(self, today: date) -> dict[Kind, Limit]:
+        """How many names of each kind, and events of one call, are kept apart, and how often more came today."""
+        beyond = self._names.beyond(today)
+        most: dict[Kind, int] = {**MOST, "call_events": MOST_BODIES}
+        return {kind: Limit(number, beyond[kind]) for kind, number in most.items()}
 
     def _note_names(self, event: AnyEvent) -> None:
         if isinstance(event, OfferEvent):
@@ -127,25 +145,27 @@ class Board:
 
     def _count(self, call: Call) -> None:
         day, after = self.rules.day_of(call.started_at), contribution(call)
-        before = self._contributions.get(call.id)
+        before = self._contributions.get(call.key)
         if before == (day, after):
             return
+        # A ring-all has hundreds of agents, and one event changes the part of one.
+        same = frozenset(before[1].agents).intersection(after.agents) if before and before[0] == day else frozenset()
         if before is not None:
-            self.day(before[0]).move(call.id, before[1], -1)
-        self.day(day).move(call.id, after, 1)
-        self.day(day).call_ids.add(call.id)
-        self._contributions[call.id] = (day, after)
+            self.day(before[0]).move(call.key, before[1], -1, same)
+        self.day(day).move(call.key, after, 1, same)
+        self.day(day).call_ids.add(call.key)
+        self._contributions[call.key] = (day, after)
         self.places.update(
             {visit.place: call.last_received_at for visit in after.visits if visit.place not in self.places}
         )
 
-    def _count_voicemails(self, call: Call) -> None:
-        for recorded_at, (box, received_at) in call.voicemails.items():
-            key = (call.id, recorded_at)
-            if key in self._voicemail_days:
-                continue
-            day = self._voicemail_days[key] = self.rules.day_of(recorded_at or received_at)
-            self.day(day).voicemails[box] += 1
+    def _count_voicemail(self, call: Call, event: VoicemailLeft) -> None:
+        key = (call.key, event.recorded_at)
+        if key in self._voicemail_days:
+            return
+        day = self._voicemail_days[key] = self.rules.day_of(event.recorded_at or event.received_at)
+        box = event.dialled_number
+        self.day(day).voicemails[box and self._names.admit("voicemail_boxes", box, event.received_at)] += 1
 
     def new_voicemails(self) -> Counter[str | None]:
         """Voicemails that nobody has marked as dealt with, by box: those of every day that is remembered."""
@@ -168,20 +188,20 @@ class Board:
         self._unshelve(call)
         state = call.state()
         if state != "ended":
-            self._shelf[call.id] = state
-            self._live[state][call.id] = call
+            self._shelf[call.key] = state
+            self._live[state][call.key] = call
         elif call.counts:
-            self.book.post(call, self._contributions[call.id][0])
+            self.book.post(call, self._contributions[call.key][0])
         self._set_phones(call, call.phones(), at)
 
     def _unshelve(self, call: Call) -> None:
-        self.book.withdraw(call.id)
-        state = self._shelf.pop(call.id, None)
+        self.book.withdraw(call)
+        state = self._shelf.pop(call.key, None)
         if state is None:
             return
-        if self._presumed[state].pop(call.id, None):
+        if self._presumed[state].pop(call.key, None):
             self._count_presumed(call, -1)
-        self._live[state].pop(call.id, None)
+        self._live[state].pop(call.key, None)
 
     def _set_phones(self, call: Call, phones: dict[str, tuple[OfferState, datetime]], at: datetime) -> None:
         for key in call.offers:
@@ -190,9 +210,9 @@ class Board:
                 agent = self.agents[key] = Agent(key, at)
             was_busy = bool(agent.calls)
             if key in phones:
-                agent.calls[call.id] = phones[key]
+                agent.calls[call.key] = phones[key]
             else:
-                agent.calls.pop(call.id, None)
+                agent.calls.pop(call.key, None)
             if not agent.calls and (was_busy or agent.idle_since is None):
                 agent.idle_since = at
 
@@ -202,38 +222,38 @@ class Board:
             live, presumed, timeout = self._live[state], self._presumed[state], self.rules.timeout(state)
             while live and now - next(iter(live.values())).last_received_at > timeout:
                 call = live.popitem(last=False)[1]
-                presumed[call.id] = call
+                presumed[call.key] = call
                 self._count_presumed(call, 1)
                 self._set_phones(call, {}, call.last_received_at + timeout)
             while presumed and now - next(reversed(presumed.values())).last_received_at <= timeout:
                 call = presumed.popitem()[1]
-                live[call.id] = call
-                live.move_to_end(call.id, last=False)
+                live[call.key] = call
+                live.move_to_end(call.key, last=False)
                 self._count_presumed(call, -1)
                 self._set_phones(call, call.phones(), call.last_received_at)
 
     def _count_presumed(self, call: Call, by: int) -> None:
-        day = self._contributions[call.id][0]
+        day = self._contributions[call.key][0]
         if by > 0:
             self.book.post(call, day)
         else:
-            self.book.withdraw(call.id)
+            self.book.withdraw(call)
         if call.is_inbound:
             self.day(day).presumed_ended += by
 
     def live_calls(self) -> list[Call]:
         """Every call that rings, waits or talks, as of the last `settle`; newest first."""
         calls = [call for state in _SHELVES for call in self._live[state].values()]
-        return sorted(calls, key=lambda call: (call.started_at, call.id), reverse=True)
+        return sorted(calls, key=lambda call: (call.started_at, call.key), reverse=True)
 
     def presumed_calls(self) -> list[Call]:
         """Every call presumed ended, as of the last `settle`; newest first."""
         calls = [call for state in _SHELVES for call in self._presumed[state].values()]
-        return sorted(calls, key=lambda call: (call.last_received_at, call.id), reverse=True)
+        return sorted(calls, key=lambda call: (call.last_received_at, call.key), reverse=True)
 
     def is_presumed(self, call: Call) -> bool:
-        state = self._shelf.get(call.id)
-        return state is not None and call.id in self._presumed[state]
+        state = self._shelf.get(call.key)
+        return state is not None and call.key in self._presumed[state]
 
     def ended_calls(self, day: date, most: int) -> list[Call]:
         """The day's calls that ended last, newest first."""
@@ -251,6 +271,7 @@ class Board:
         silent = received_at - _AGENT_REMEMBERED
         self.agents = {k: a for k, a in self.agents.items() if a.calls or a.heard_at > silent}
         self.places = {place: at for place, at in self.places.items() if at > silent}
+        self._names.turn(day, silent)
 
     def _forget_day(self, day: date, at: datetime) -> None:
         for call_id in self.days[day].call_ids:
@@ -260,6 +281,7 @@ class Board:
             self._unshelve(call)
             self._set_phones(call, {}, at)
             del self.calls[call_id], self._contributions[call_id]
+            self._namesakes.forget(call)
             for recorded_at in call.voicemails:
                 self._voicemail_days.pop((call_id, recorded_at), None)
         del self.days[day]

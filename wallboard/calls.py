@@ -23,28 +23,39 @@ from wallboard.events import (
     Summarised,
     VoicemailLeft,
 )
-from wallboard.offers import ELSEWHERE, Ending, Offer, Visit, is_answer, later, span_ms
+from wallboard.offers import Answers, Ending, Offer, Visit, is_answer, later, span_ms
 
 CallState = Literal["waiting", "ringing", "talking", "ended"]
 OfferState = Literal["ringing", "dialling", "talking", "ended"]
 Result = Literal["answered", "missed", "answered_elsewhere"]
 Outcome = Literal["open", "answered", "abandoned", "unanswered"]
 
+# What one call keeps, so that none can grow without end. Generous: a ring-all of 300 phones in ten rounds is
+# some 3,300 distinct bodies, 11 of each phone.
+MOST_BODIES = 10_000
+MOST_OFFERS = 1_000
+MOST_VISITS = 50
+MOST_BODIES_OF_AN_OFFER = 200
+
 
 class Call:
     """Everything with one `unique_call_id`."""
 
-    __slots__ = ("caller_name", "caller_number", "components", "dialled_number", "ended_heard_at",
-                 "first_received_at", "heard", "id", "last_received_at", "offers", "recording",
+    __slots__ = ("_answered", "_answerers", "_answers", "_is_answered", "_ringing", "_state", "_summed_up", "_talking",
+                 "caller_name", "caller_number", "components", "dialled_number", "ended_heard_at",
+                 "first_received_at", "heard", "id", "key", "known_at", "last_received_at", "offers", "recording",
                  "standing", "told_start_at", "visits", "voicemails")  # fmt: skip
 
-    def __init__(self, id: str, received_at: datetime) -> None:
+    def __init__(self, id: str, received_at: datetime, key: str | None = None) -> None:
         self.id = id
+        self.key = key or id
+        """Unlike `id`, no other call's, should the PBX use an id again."""
+        self.known_at = received_at
         self.first_received_at = received_at
         self.last_received_at = received_at
         self.ended_heard_at: datetime | None = None
         self.told_start_at: datetime | None = None
-        self.heard: tuple[int, ...] = ()
+        self.heard: set[int] = set()
         self.caller_number: str | None = None
         self.caller_name: str | None = None
         self.dialled_number: str | None = None
@@ -54,6 +65,8 @@ class Call:
         self.voicemails: dict[datetime | None, tuple[str | None, datetime]] = {}
         self.components: tuple[str, ...] = ()
         self.recording: str | None = None
+        self._answers = Answers({}, ())
+        self._settle()
 
     # --- hearing -------------------------------------------------------------------------------------
 
@@ -64,15 +77,33 @@ class Call:
         if known and not (isinstance(event, Rang) and self._rings_again(event)):
             return False
         if not known:
-            self.heard += (event.fingerprint,)
+            self.heard.add(event.fingerprint)
             self._note(event)
         self._take(event)
+        self._settle()
         self.ended_heard_at = event.received_at if self.state() == "ended" else None
         return True
+
+    def is_full_for(self, event: AnyEvent) -> bool:
+        """True if the event would tell more than one call keeps; then it is not to be heard."""
+        if event.fingerprint in self.heard:
+            return False
+        if len(self.heard) >= MOST_BODIES:
+            return True
+        if isinstance(event, OfferEvent):
+            offer = self.offers.get(event.agent)
+            if len(self.offers) >= MOST_OFFERS if offer is None else offer.bodies >= MOST_BODIES_OF_AN_OFFER:
+                return True
+        return len(self.visits) >= MOST_VISITS and any(place not in self.visits for place in _places(event))
+
+    def hear_no_more(self, event: AnyEvent) -> None:
+        """The call is full: that something came is all that is kept."""
+        self.last_received_at = event.received_at
 
     def _note(self, event: AnyEvent) -> None:
         if event.call_started_at is not None:
             self.told_start_at = min(self.told_start_at or event.call_started_at, event.call_started_at)
+        self.known_at = min(self.known_at, event.known_at)
         self.caller_number = self.caller_number or event.caller_number
         self.caller_name = self.caller_name or event.caller_name
         self.dialled_number = self.dialled_number or event.dialled_number
@@ -98,6 +129,7 @@ class Call:
         offer = self.offers.get(event.agent)
         if offer is None:
             offer = self.offers[event.agent] = Offer(event.agent)
+        offer.bodies += 1
         offer.name = event.agent_name or offer.name
         offer.inbound = offer.inbound or event.direction == "inbound"
         for place in event.places:
@@ -114,6 +146,7 @@ class Call:
         return visit
 
     def _ring(self, offer: Offer, event: Rang) -> None:
+        self._settle()
         late_news = len({*offer.rings, event.fingerprint}) <= len(offer.ring_endings())
         again = event.fingerprint in offer.rings
         if not again:
@@ -137,18 +170,13 @@ class Call:
         return not self._is_closed(event.places) and self.state() != "ended"
 
     def _answer(self, offer: Offer, event: Answered) -> None:
-        offer.answered_heard = True
-        offer.talking_heard_at = offer.talking_heard_at or event.received_at
-        if event.connected_at is not None and event.connected_at not in offer.answers:
-            offer.answers += (event.connected_at,)
+        offer.answer(event.connected_at, event.received_at)
         self._settle_answer(offer, event.places)
 
     def _complete(self, offer: Offer, event: Completed) -> None:
         end_at = later(event.call_started_at, event.call_duration_ms)
         ending = Ending(end_at, event.connected_at, event.talk_ms, event.places)
-        if ending not in offer.endings:
-            offer.endings += (ending,)
-            offer.ringing_since = None
+        offer.complete(ending)
         if ending.answered:
             self._settle_answer(offer, event.places)
 
@@ -160,6 +188,7 @@ class Call:
 
     def _summarise(self, event: Summarised) -> None:
         self._visit(event.place).summarise(event)
+        self._settle()
         self._stop_rings((event.place,))
         if self._is_summed_up():
             for offer in self.offers.values():
@@ -186,6 +215,51 @@ class Call:
 
     # --- what it all means ---------------------------------------------------------------------------
 
+    def _settle(self) -> None:
+        """Works out once what every part of the call asks of the whole."""
+        answered = [offer for offer in self.offers.values() if offer.answered]
+        self._answerers: dict[Place, list[Offer]] = {}
+        for offer in answered:
+            for place in offer.answer_places:
+                self._answerers.setdefault(place, []).append(offer)
+        self._answered = {place for place, visit in self.visits.items() if self._find_answered(visit)}
+        self._summed_up = bool(self._answered) and all(self.visits[place].summary for place in self._answered)
+        self._talking = {offer.agent: offer for offer in answered if self._find_talking(offer)}
+        self._ringing = {offer.agent: offer for offer in self.offers.values() if offer.ringing_since}
+        self._state: CallState = self._find_state()
+        self._settle_answers(answered)
+
+    def _settle_answers(self, answered: list[Offer]) -> None:
+        summaries = [summary for summary in self._summaries(tuple(self.visits)) if is_answer(summary)]
+        self._is_answered = bool(answered or summaries)
+        answers = Answers.of(answered, summaries)
+        if answers != self._answers:
+            self._answers = answers
+            for offer in self.offers.values():
+                offer.missed = None
+
+    def _find_answered(self, visit: Visit) -> bool:
+        """By its summary's word, else by one of its offers."""
+        return is_answer(visit.summary) if visit.summary is not None else visit.place in self._answerers
+
+    def _find_talking(self, offer: Offer) -> bool:
+        """A summary closes every offer in its visit, and the last one those outside any visit."""
+        if not offer.answer_places and self._summed_up:
+            return False
+        if any(self.visits[place].summary for place in offer.answer_places):
+            return False
+        return offer.talks_on()
+
+    def _find_state(self) -> CallState:
+        if self._talking:
+            return "talking"
+        waits = self._waits()
+        rings = self._ringing.values()
+        # A ring byte for byte like one that has ended may be a redelivery: it alone keeps no call alive.
+        if rings and (waits or any(len(offer.rings) > len(offer.ring_endings()) for offer in rings)):
+            return "ringing"
+        return "waiting" if waits else "ended"
+
     @property
     def started_at(self) -> datetime:
         return self.told_start_at or self.first_received_at
@@ -201,32 +275,20 @@ class Call:
 
     def state(self) -> CallState:
         """talking > ringing > waiting > ended."""
-        if any(self.is_talking(offer) for offer in self.offers.values()):
-            return "talking"
-        waits = self._waits()
-        rings = [offer for offer in self.offers.values() if offer.ringing_since]
-        # A ring byte for byte like one that has ended may be a redelivery: it alone keeps no call alive.
-        if rings and (waits or any(len(offer.rings) > len(offer.ring_endings()) for offer in rings)):
-            return "ringing"
-        return "waiting" if waits else "ended"
+        return self._state
 
     def _is_summed_up(self) -> bool:
         """Every answered visit has its summary: the PBX sends that when the call has ended."""
-        answered = [visit for visit in self.visits.values() if self.is_answered(visit.place)]
-        return bool(answered) and all(visit.summary for visit in answered)
+        return self._summed_up
 
     def _waits(self) -> bool:
-        if any(self.is_answered(place) for place in self.visits):
+        if self._answered:
             return False
         return any(not visit.summary and not visit.timed_out for visit in self.visits.values())
 
     def is_talking(self, offer: Offer) -> bool:
-        """A summary closes every offer in its visit, and the last one those outside any visit."""
-        if not offer.answer_places and self._is_summed_up():
-            return False
-        if any(self.visits[place].summary for place in offer.answer_places):
-            return False
-        return offer.talks_on()
+        """Answered, and neither its own completions nor a summary has ended it."""
+        return offer.agent in self._talking
 
     def offer_state(self, offer: Offer) -> OfferState:
         if self.is_talking(offer):
@@ -252,29 +314,12 @@ class Call:
         """Rings that ended unanswered, but for those that ended because somebody else answered."""
         if not offer.inbound:
             return 0
-        ends = [ending.end_at for ending in offer.ring_endings()]
-        if not ends and not self.is_offer_answered(offer) and self.offer_state(offer) == "ended":
-            ends = [None]
-        return sum(not self._answered_elsewhere(offer, end) for end in ends) if ends else 0
-
-    def _answered_elsewhere(self, offer: Offer, end: datetime | None) -> bool:
-        answers = list(self._answers_by_others(offer))
-        if not answers:
-            return False
-        known = [at for at in answers if at is not None]
-        if end is None or len(known) < len(answers):
-            return True
-        return end >= min(known) - ELSEWHERE
-
-    def _answers_by_others(self, offer: Offer) -> Iterator[datetime | None]:
-        for other in self.offers.values():
-            if other is not offer and other.inbound and other.answered:
-                yield other.answer_at
-        named = {other.agent for other in self.offers.values() if other.answered}
-        for summary in self._summaries(tuple(self.visits)):
-            already = bool(named) if summary.agent is None else summary.agent in named
-            if is_answer(summary) and summary.agent != offer.agent and not already:
-                yield summary.connected_at
+        if not offer.endings and not self.is_offer_answered(offer) and self.offer_state(offer) == "ended":
+            return int(not self._answers.elsewhere(offer.agent, None))
+        if offer.missed is None:
+            ends = (ending.end_at for ending in offer.ring_endings())
+            offer.missed = sum(not self._answers.elsewhere(offer.agent, end) for end in ends)
+        return offer.missed
 
     def _summaries(self, places: tuple[Place, ...]) -> Iterator[Summarised]:
         for place in places:
@@ -283,10 +328,7 @@ class Call:
 
     def is_answered(self, place: Place) -> bool:
         """The visit was answered, by its summary's word, else by one of its offers."""
-        summary = self.visits[place].summary
-        if summary is not None:
-            return is_answer(summary)
-        return any(offer.answered and place in offer.answer_places for offer in self.offers.values())
+        return place in self._answered
 
     def visit_outcome(self, visit: Visit) -> Outcome:
         if self.is_answered(visit.place):
@@ -300,7 +342,7 @@ class Call:
         summary = visit.summary
         if not self.is_answered(visit.place):
             return summary.call_duration_ms if summary else None
-        answers = [at for offer in self._answerers(visit.place) if (at := offer.answer_at)]
+        answers = [at for offer in self._answerers_of(visit.place) if (at := offer.answer_at)]
         answer = (summary.connected_at if summary else None) or min(answers, default=None)
         return span_ms((summary.call_started_at if summary else None) or self.told_start_at, answer)
 
@@ -314,14 +356,14 @@ class Call:
         if summary is not None and summary.connected_at and summary.call_duration_ms is not None:
             end = later(summary.call_started_at or self.told_start_at, summary.call_duration_ms)
             return span_ms(summary.connected_at, end)
-        offers = self._answerers(visit.place)
+        offers = self._answerers_of(visit.place)
         if any(self.is_talking(offer) for offer in offers):
             return None
         talks = [talk for offer in offers if (talk := offer.talk_ms()) is not None]
         return sum(talks) if talks else None
 
-    def _answerers(self, place: Place) -> list[Offer]:
-        return [offer for offer in self.offers.values() if offer.answered and place in offer.answer_places]
+    def _answerers_of(self, place: Place) -> list[Offer]:
+        return self._answerers.get(place, [])
 
     def offer_talk_ms(self, offer: Offer) -> int:
         """Talk of an ended offer; 0 while it talks or where it is not known."""
@@ -335,9 +377,7 @@ class Call:
 
     @property
     def is_call_answered(self) -> bool:
-        return any(offer.answered for offer in self.offers.values()) or any(
-            is_answer(summary) for summary in self._summaries(tuple(self.visits))
-        )
+        return self._is_answered
 
     def outcome(self) -> Literal["answered", "abandoned", "missed", "unanswered"]:
         """What became of an ended call."""
@@ -359,7 +399,7 @@ class Call:
         """The latest end that was told, else when the last news of an ended call came; `None` while it lives."""
         if self.ended_heard_at is None:
             return None
-        ends = [ending.end_at for offer in self.offers.values() for ending in offer.endings if ending.end_at]
+        ends = [offer.ended_at for offer in self.offers.values() if offer.ended_at]
         for summary in self._summaries(tuple(self.visits)):
             if end := later(summary.call_started_at, summary.call_duration_ms):
                 ends.append(end)
@@ -380,13 +420,10 @@ class Call:
 
     def phones(self) -> dict[str, tuple[OfferState, datetime]]:
         """What each agent on this call does and since when; agents whose part has ended are left out."""
-        busy: dict[str, tuple[OfferState, datetime]] = {}
-        for offer in self.offers.values():
-            state = self.offer_state(offer)
-            if state == "talking":
-                busy[offer.agent] = (state, self._talking_since(offer))
-            elif state != "ended" and offer.ringing_since:
-                busy[offer.agent] = (state, offer.ringing_since)
+        busy = {agent: (self.offer_state(offer), self._talking_since(offer)) for agent, offer in self._talking.items()}
+        for agent, offer in self._ringing.items():
+            if agent not in busy and self.state() != "ended" and offer.ringing_since:
+                busy[agent] = (self.offer_state(offer), offer.ringing_since)
         return busy
 
     def _talking_since(self, offer: Offer) -> datetime:
@@ -395,16 +432,27 @@ class Call:
     def visit_state(self, visit: Visit) -> CallState:
         """Where the caller stands in this visit. A visit that was left for another queue waits no more."""
         place = visit.place
-        offers = self.offers.values()
-        if any(place in offer.answer_places and self.is_talking(offer) for offer in offers):
+        if any(place in offer.answer_places for offer in self._talking.values()):
             return "talking"
         state = self.state()
         if state not in ("ringing", "waiting") or self.visit_outcome(visit) != "open":
             return "ended"
-        if any(offer.ringing_since and place in offer.ring_places for offer in offers):
+        if any(place in offer.ring_places for offer in self._ringing.values()):
             return "ringing"
         return "waiting" if place in self.standing else "ended"
 
     def visit_since(self, visit: Visit) -> datetime:
         """When the caller began to wait there."""
         return visit.entered_at or self.started_at
+
+
+def _places(event: AnyEvent) -> tuple[Place, ...]:
+    """The visits that an event opens or closes."""
+    match event:
+        case OfferEvent():
+            return event.places
+        case Summarised():
+            return (event.place,)
+        case ComponentPassed():
+            return tuple(place for place in (event.entered, event.timed_out) if place)
+    return ()

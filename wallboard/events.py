@@ -35,6 +35,11 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     caller_name: str | None = None
     dialled_number: str | None = None
 
+    @property
+    def known_at(self) -> datetime:
+        """An instant at which its call had begun, should the event not tell when."""
+        return self.received_at
+
 
 class OfferEvent(Event, frozen=True, kw_only=True):
     """News of one agent's part in a call; `agent` is the number, or the name where there is none."""
@@ -80,11 +85,20 @@ class VoicemailLeft(Event, frozen=True, kw_only=True):
 
     recorded_at: datetime | None
 
+    @property
+    def known_at(self) -> datetime:
+        return self.recorded_at or self.received_at
+
 
 class Recorded(Event, frozen=True, kw_only=True):
     """A recording of the call can be had at `link`."""
 
     link: str | None
+    recorded_at: datetime | None = None
+
+    @property
+    def known_at(self) -> datetime:
+        return self.recorded_at or self.received_at
 
 
 class ComponentPassed(Event, frozen=True, kw_only=True):

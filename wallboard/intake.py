@@ -16,11 +16,14 @@ import structlog
 from wallboard.board import Board
 from wallboard.bodies import Body, Unreadable, decode
 from wallboard.journal import EVENTS_LOST, Delivery, Entry, Journal
-from wallboard.parse import Reader, Unrecognised, type_of
+from wallboard.limits import Limit
+from wallboard.parse import EVENT_TYPES, Reader, Unrecognised, type_of
 from wallboard.settings import parse_meaning
 
 _SHOWN = 20
-_TYPES_AT_MOST = 50
+_UNKNOWN_TYPES = 50
+OTHER_TYPES = "(other types)"
+_FIELDS_SHOWN, _ITEMS_SHOWN, _TEXT_SHOWN = 60, 20, 400
 log = structlog.get_logger()
 
 
@@ -33,7 +36,7 @@ class Receipt(msgspec.Struct, frozen=True):
 
 
 class SeenType(msgspec.Struct):
-    """How often a type came, when last, and its last body (as it came: mask before showing)."""
+    """How often a type came, when last, and a sample of its last body (numbers as they came: mask before showing)."""
 
     count: int
     last_at: datetime
@@ -63,6 +66,7 @@ class Intake:
         self.quarantined = self.poisoned = self.refused = 0
         self.refused_at: datetime | None = None
         self.types: dict[str, SeenType] = {}
+        self.types_beyond = 0
         self.set_aside: deque[SetAside] = deque(maxlen=_SHOWN)
         self._remarks: dict[str, Callable[[dict[str, Any], datetime], None]] = {
             EVENTS_LOST: lambda said, at: board.lose(said["lost"], at),
@@ -164,11 +168,18 @@ class Intake:
             return None
 
     def _see(self, kind: str, body: Body, at: datetime) -> None:
-        seen = self.types.get(kind)
-        if seen is not None:
-            seen.count, seen.last_at, seen.last_body = seen.count + 1, at, body
-        elif len(self.types) < _TYPES_AT_MOST:
-            self.types[kind] = SeenType(1, at, body)
+        if kind not in self.types and kind not in EVENT_TYPES and self._unknown_types() >= _UNKNOWN_TYPES:
+            kind = OTHER_TYPES
+            self.types_beyond += 1
+        seen = self.types.setdefault(kind, SeenType(0, at, {}))
+        seen.count, seen.last_at, seen.last_body = seen.count + 1, at, sample(body)
+
+    def _unknown_types(self) -> int:
+        return len(self.types.keys() - set(EVENT_TYPES))
+
+    def types_limit(self) -> Limit:
+        """How many unknown types are told apart, and how many events were of others since the journal begins."""
+        return Limit(_UNKNOWN_TYPES, self.types_beyond)
 
     def counts(self) -> dict[str, Any]:
         """The counters by the names of interface.md's `webhooks`."""
@@ -180,3 +191,20 @@ class Intake:
             "refused": self.refused,
             "set_aside": self.poisoned,
         }
+
+
+def sample(body: Body) -> Body:
+    """So much of a body as a page can show: a body of 256 KiB is not kept in memory, and none has lone surrogates."""
+    return {_cut(name): _sampled(value) for name, value in list(body.items())[:_FIELDS_SHOWN]}
+
+
+def _sampled(value: object) -> object:
+    if isinstance(value, str):
+        return _cut(value)
+    if isinstance(value, list) and not any(isinstance(item, (dict, list)) for item in value[:_ITEMS_SHOWN]):
+        return [_sampled(item) for item in value[:_ITEMS_SHOWN]]
+    return "…" if isinstance(value, (dict, list)) else value
+
+
+def _cut(text: str) -> str:
+    return text[:_TEXT_SHOWN].encode("utf-8", "replace").decode()

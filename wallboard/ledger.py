@@ -137,19 +137,19 @@ class Book:
 
     def post(self, call: Call, day: date) -> None:
         """Accounts for a call that is over."""
-        self.withdraw(call.id)
+        self.withdraw(call)
         part = account(call)
-        self._accounts[call.id] = (day, part)
+        self._accounts[call.key] = (day, part)
         self._ledger(day).move(part, 1)
         if part.missing:
-            self._freshen(call.id, call.last_received_at)
+            self._freshen(call.key, call.last_received_at)
 
-    def withdraw(self, call_id: str) -> None:
+    def withdraw(self, call: Call) -> None:
         """Takes a call's account out: it is not over after all, or forgotten."""
-        before = self._accounts.pop(call_id, None)
+        before = self._accounts.pop(call.key, None)
         if before is not None:
             self._ledger(before[0]).move(before[1], -1)
-            self._fresh.pop(call_id, None)
+            self._fresh.pop(call.key, None)
 
     def repeat(self, day: date) -> None:
         """Counts one redelivery."""
@@ -163,8 +163,8 @@ class Book:
         """The day's sums as a new object, without incomplete calls that were heard of within GRACE before `now`."""
         sums = copy(self._ledger(day))
         sums.expected, sums.missing = Counter(sums.expected), Counter(sums.missing)
-        for call_id, heard_at in self._fresh.items():
-            counted_in, part = self._accounts[call_id]
+        for key, heard_at in self._fresh.items():
+            counted_in, part = self._accounts[key]
             if counted_in == day and now - heard_at < GRACE:
                 sums.move(part, -1)
         return sums
@@ -172,8 +172,8 @@ class Book:
     def _ledger(self, day: date) -> Ledger:
         return self._days.setdefault(day, Ledger())
 
-    def _freshen(self, call_id: str, at: datetime) -> None:
-        self._fresh[call_id] = at
+    def _freshen(self, key: str, at: datetime) -> None:
+        self._fresh[key] = at
         while at - next(iter(self._fresh.values())) >= GRACE:
             self._fresh.popitem(last=False)
 

@@ -5,6 +5,7 @@ What an offer's completions mean is call-model.md's "Offers"; what a visit keeps
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -51,16 +52,22 @@ class Ending(msgspec.Struct, frozen=True):
 
 
 class Offer:
-    """One agent's part in one call, however often that phone rings."""
+    """One agent's part in one call, however often that phone rings.
 
-    __slots__ = ("agent", "answered_at", "answered_heard", "answers", "endings", "inbound", "name",
-                 "places", "ring_places", "ringing_since", "rings", "talking_heard_at")  # fmt: skip
+    What its bodies say together is worked out when one comes, not when it is asked for: a ring-all has hundreds of
+    offers, and each event asks all of them.
+    """
+
+    __slots__ = ("_ring_endings", "_talk_endings", "_talk_ms", "_talks_on", "agent", "answer_at", "answered",
+                 "answered_at", "answered_heard", "answers", "bodies", "ended_at", "endings", "inbound", "missed",
+                 "name", "places", "ring_places", "ringing_since", "rings", "talking_heard_at")  # fmt: skip
 
     def __init__(self, agent: str) -> None:
         self.agent = agent
         self.name: str | None = None
         self.inbound = False
         self.places: tuple[Place, ...] = ()
+        self.bodies = 0
         self.rings: tuple[int, ...] = ()
         self.ringing_since: datetime | None = None
         self.ring_places: tuple[Place, ...] = ()
@@ -69,54 +76,100 @@ class Offer:
         self.answered_at: tuple[Place, ...] = ()
         self.talking_heard_at: datetime | None = None
         self.endings: tuple[Ending, ...] = ()
-
-    @property
-    def answered(self) -> bool:
-        return self.answered_heard or any(ending.answered for ending in self.endings)
-
-    @property
-    def answer_at(self) -> datetime | None:
-        """The earliest known answer."""
-        known = [*self.answers, *(at for at in (ending.answer_at for ending in self.endings) if at)]
-        return min(known, default=None)
+        self.missed: int | None = None
+        """How many of `ring_endings` were missed, as the call last counted; `None` where it must count anew."""
+        self._settle()
 
     @property
     def answer_places(self) -> tuple[Place, ...]:
         """Where it was answered; all its places where the answer did not say."""
         return self.answered_at or self.places
 
+    def answer(self, connected_at: datetime | None, heard_at: datetime) -> None:
+        """The agent answered; `connected_at` is the PBX's word for when."""
+        self.answered_heard = True
+        self.talking_heard_at = self.talking_heard_at or heard_at
+        if connected_at is not None and connected_at not in self.answers:
+            self.answers += (connected_at,)
+        self._settle()
+
+    def complete(self, ending: Ending) -> None:
+        """A ring or a talk ended; what was told before changes nothing."""
+        if ending not in self.endings:
+            self.endings += (ending,)
+            self.ringing_since = None
+            self._settle()
+
     def talk_endings(self) -> list[Ending]:
         """The completions that ended a talk; the others ended rings (call-model.md, "Offers")."""
-        if not self.answered:
-            return []
-        answer = self.answer_at
-        return [ending for ending in self.endings if _ends_talk(ending, answer)]
+        return self._talk_endings
 
     def ring_endings(self) -> list[Ending]:
         """The completions that ended a ring nobody answered: one missed ring each."""
-        if not self.answered:
-            return list(self.endings)
-        answer = self.answer_at
-        return [ending for ending in self.endings if not _ends_talk(ending, answer)]
+        return self._ring_endings
 
     def talk_ms(self) -> int | None:
         """Talk over all answers of this offer; `None` while no completion has told of any."""
-        talks: dict[datetime | None, int] = {}
-        for ending in self.talk_endings():
-            talks[ending.connected_at] = max(talks.get(ending.connected_at, 0), ending.talk)
-        return sum(talks.values()) if talks else None
+        return self._talk_ms
 
     def talks_on(self) -> bool:
         """Answered, and no completion ends it. A later answer than every end is a talk anew (transferred back)."""
-        if not self.answered:
-            return False
-        untils = [ending.covers_until for ending in self.talk_endings()]
-        if not untils:
-            return True
+        return self._talks_on
+
+    def _settle(self) -> None:
+        answers = (*self.answers, *(at for at in (ending.answer_at for ending in self.endings) if at))
+        self.answered = self.answered_heard or any(ending.answered for ending in self.endings)
+        self.answer_at: datetime | None = min(answers, default=None)
+        self.ended_at: datetime | None = max((ending.end_at for ending in self.endings if ending.end_at), default=None)
+        ends_talk = [self.answered and _ends_talk(ending, self.answer_at) for ending in self.endings]
+        self._talk_endings = [ending for ending, talk in zip(self.endings, ends_talk, strict=True) if talk]
+        self._ring_endings = [ending for ending, talk in zip(self.endings, ends_talk, strict=True) if not talk]
+        self._talk_ms = self._sum_talk()
+        self._talks_on = self.answered and not self._is_over()
+        self.missed = None
+
+    def _sum_talk(self) -> int | None:
+        talks: dict[datetime | None, int] = {}
+        for ending in self._talk_endings:
+            talks[ending.connected_at] = max(talks.get(ending.connected_at, 0), ending.talk)
+        return sum(talks.values()) if talks else None
+
+    def _is_over(self) -> bool:
+        untils = [ending.covers_until for ending in self._talk_endings]
         known = [until for until in untils if until is not None]
-        if len(known) < len(untils) or not self.answers:
-            return False
-        return max(self.answers) > max(known) + ELSEWHERE
+        if not untils or len(known) < len(untils) or not self.answers:
+            return bool(untils)
+        return max(self.answers) <= max(known) + ELSEWHERE
+
+
+class Answers(msgspec.Struct, frozen=True):
+    """Who answered a call and when: `at` by agent (of a summary perhaps none), `None` where the time is not known."""
+
+    at: dict[str | None, datetime | None]
+    known: tuple[tuple[datetime, str | None], ...]
+
+    @classmethod
+    def of(cls, offers: Sequence[Offer], summaries: Iterable[Summarised]) -> Answers:
+        """From the answered offers, and those answered summaries that tell of an answer by somebody else."""
+        at: dict[str | None, datetime | None] = {o.agent: o.answer_at for o in offers if o.inbound}
+        named = {offer.agent for offer in offers}
+        for summary in summaries:
+            if bool(named) if summary.agent is None else summary.agent in named:
+                continue
+            before = at.get(summary.agent, summary.connected_at)
+            both = before is not None and summary.connected_at is not None
+            at[summary.agent] = min(before, summary.connected_at) if both else None  # type: ignore[type-var]
+        known = sorted(((when, who) for who, when in at.items() if when is not None), key=lambda answer: answer[0])
+        return cls(at, tuple(known))
+
+    def elsewhere(self, agent: str, end: datetime | None) -> bool:
+        """Whether a ring of `agent` that ended at `end` ended because somebody else answered."""
+        others = len(self.at) - (agent in self.at)
+        known = len(self.known) - (self.at.get(agent) is not None)
+        if end is None or known < others:
+            return others > 0
+        first = next((when for when, who in self.known if who != agent), None)
+        return first is not None and end >= first - ELSEWHERE
 
 
 class Visit:

@@ -19,7 +19,7 @@ from wallboard.parse import EVENT_TYPES
 from wallboard.render import Renderer
 from wallboard.screens import Screens
 from wallboard.settings import Settings
-from wallboard.tiles import mask
+from wallboard.tiles import beyond_words, mask
 
 # The eleven boxes of the PBX's Integration/API -> Webhooks page, by the vendor's names, and the Webhook object.
 TRIGGERS = {
@@ -125,6 +125,8 @@ class Pages:
             "counts": self._intake.counts(),
             "refused_at": self._local(self._intake.refused_at),
             "last_event_at": self._local(self._intake.board.last_event_at),
+            "beyond": beyond_words(self._intake.board, self._intake.board.rules.day_of(datetime.now(UTC))),
+            "types_beyond": self._intake.types_limit(),
             "set_aside": [
                 {
                     "at": self._local(aside.received_at),

@@ -6,8 +6,8 @@ read is `None`. Only a body that is no JSON object (or array of objects) raises 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime, tzinfo
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 import msgspec
@@ -28,8 +28,11 @@ from wallboard.events import (
 
 LONGEST_TEXT = 200
 LONGEST_DURATION_MS = 366 * 86_400_000
-_EARLIEST = datetime(1971, 1, 1, tzinfo=UTC)
-_LATEST = datetime(2200, 1, 1, tzinfo=UTC)
+# A time further from its arrival is no time of this event: a clock gone wrong, or a wrong century.
+LONGEST_AGO = timedelta(days=400)
+LONGEST_AHEAD = timedelta(days=1)
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 Meanings = Mapping[str, tuple[str, str]]
 
@@ -65,7 +68,7 @@ class Reader(msgspec.Struct, frozen=True, kw_only=True):
         self, body: Body, received_at: datetime, meaning: tuple[str, str] | None = None
     ) -> AnyEvent | Unrecognised:
         """One event; `meaning` is what the Webhook object's own header said (call-model.md, "Waiting")."""
-        fields = _Fields(body, self.zone)
+        fields = _Fields(body, self.zone, received_at)
         kind = fields.type()
         make = _MAKERS.get(kind)
         if make is None:
@@ -80,17 +83,24 @@ class Reader(msgspec.Struct, frozen=True, kw_only=True):
 
 def type_of(body: Body) -> str:
     """The event's type in today's words, for a count by type; empty where there is none."""
-    return _Fields(body, UTC).type()
+    return _Fields(body, UTC, _NEVER).type()
+
+
+def clean(text: str) -> str | None:
+    """One line of at most 200 characters without control and bidi characters; `None` where nothing is left."""
+    line = " ".join(text.translate(_INVISIBLE).split())[:LONGEST_TEXT].rstrip()
+    return line if line and line.lower() != "null" else None
 
 
 class _Fields:
     """One body's fields under today's names, each absent (`None`) in all the ways the PBX says so."""
 
-    __slots__ = ("_body", "_zone")
+    __slots__ = ("_body", "_received_at", "_zone")
 
-    def __init__(self, body: Body, zone: tzinfo) -> None:
+    def __init__(self, body: Body, zone: tzinfo, received_at: datetime) -> None:
         self._body = body
         self._zone = zone
+        self._received_at = received_at
 
     def _value(self, name: str) -> object:
         value = self._body.get(name)
@@ -106,8 +116,7 @@ class _Fields:
             return str(value)
         if not isinstance(value, str):
             return None
-        text = " ".join(value.translate(_INVISIBLE).split())[:LONGEST_TEXT].rstrip()
-        return text if text and text.lower() != "null" else None
+        return clean(value)
 
     def call_id(self) -> str | None:
         return self.text("unique_call_id")
@@ -117,6 +126,7 @@ class _Fields:
         return _OLD_TYPES.get(kind, kind)
 
     def instant(self, name: str) -> datetime | None:
+        """`None` also for what lies too far from the event's arrival to be true."""
         text = self.text(name)
         if text is None:
             return None
@@ -127,7 +137,7 @@ class _Fields:
             moment = moment.astimezone(UTC)
         except (ValueError, OverflowError):
             return None
-        return moment if _EARLIEST <= moment <= _LATEST else None
+        return moment if -LONGEST_AHEAD <= self._received_at - moment <= LONGEST_AGO else None
 
     def milliseconds(self, name: str) -> int | None:
         """A duration that came in seconds, as a number or a numeric string."""
@@ -232,7 +242,11 @@ def _voicemail(fields: _Fields, received_at: datetime, mark: int) -> VoicemailLe
 
 
 def _recorded(fields: _Fields, received_at: datetime, mark: int) -> Recorded:
-    return Recorded(**fields.common(received_at, mark), link=fields.text("call_recording_link"))
+    return Recorded(
+        **fields.common(received_at, mark),
+        link=fields.text("call_recording_link"),
+        recorded_at=fields.instant("recorded_at"),
+    )
 
 
 def _component(fields: _Fields, received_at: datetime, mark: int) -> ComponentPassed | None:
@@ -250,7 +264,9 @@ def _component(fields: _Fields, received_at: datetime, mark: int) -> ComponentPa
 def _with_meaning(event: ComponentPassed, meaning: tuple[str, str] | None) -> ComponentPassed:
     if meaning is None:
         return event
-    verb, queue = meaning
+    verb, queue = meaning[0], clean(meaning[1])  # a header may hold what no field may
+    if queue is None:
+        return event
     place = Place("queue", queue)
     if verb == "queue_entered":
         return msgspec.structs.replace(event, entered=place)
@@ -279,4 +295,4 @@ _MISSING = {
     "webhook_component_event": "no component_name",
 }  # fmt: skip
 
-EVENT_TYPES: Iterable[str] = tuple(_MAKERS)
+EVENT_TYPES = tuple(_MAKERS)

@@ -11,6 +11,7 @@ from wallboard.board import Agent, Board
 from wallboard.calls import Call
 from wallboard.events import Place
 from wallboard.ledger import TRIGGERS, Ledger
+from wallboard.limits import Limit
 from wallboard.offers import Offer
 from wallboard.settings import Formula
 from wallboard.totals import AgentSums, Day, VisitSums
@@ -46,13 +47,24 @@ def standings(calls: list[Call]) -> dict[Place, Standing]:
 
 
 def state(
-    board: Board, now: datetime, *, sequence: int, webhooks: dict[str, Any], journal: dict[str, Any], formula: Formula
+    board: Board,
+    now: datetime,
+    *,
+    sequence: int,
+    webhooks: dict[str, Any],
+    journal: dict[str, Any],
+    formula: Formula,
+    types: Limit | None = None,
 ) -> dict[str, Any]:
-    """The document of interface.md. Instants carry the board's offset; durations are seconds."""
+    """The document of interface.md. Instants carry the board's offset; durations are seconds.
+
+    `limits` says by kind how many names are told apart and how often another came today; `types` is the intake's.
+    """
     board.settle(now)
     zone = board.rules.zone
     today = board.rules.day_of(now)
     day = board.day(today)
+    limits: list[tuple[str, Limit | None]] = [*board.limits(today).items(), ("types", types)]
 
     def iso(moment: datetime | None) -> str | None:
         return moment.astimezone(zone).isoformat(timespec="milliseconds") if moment else None
@@ -89,7 +101,7 @@ def state(
         },
         "calls": [_call(board, call, iso) for call in (*live, *ended)],
         "agents": [
-            _agent(agent, day.agents.get(agent.key), iso)
+            _agent(board, agent, day.agents.get(agent.key), iso)
             for agent in sorted(board.agents.values(), key=lambda agent: agent.key)
         ],
         "queues": places("queue"),
@@ -99,6 +111,7 @@ def state(
             for box in sorted({*day.voicemails, *new}, key=lambda box: box or "")
         ],
         "components": [{"name": name, "today": n} for name, n in sorted(day.components.items()) if n],
+        "limits": {name: {"most": limit.most, "beyond": limit.beyond} for name, limit in limits if limit},
         "webhooks": {"last_event_at": iso(board.last_event_at), **webhooks},
         "journal": {**journal, "lost_today": sum(day.losses), "mended_today": len(day.losses)},
         "ledger": _ledger(board.book.ledger(today, now), day.presumed_ended),
@@ -152,14 +165,14 @@ def _call(board: Board, call: Call, iso: _Iso) -> dict[str, Any]:
     }
 
 
-def _agent(agent: Agent, today: AgentSums | None, iso: _Iso) -> dict[str, Any]:
+def _agent(board: Board, agent: Agent, today: AgentSums | None, iso: _Iso) -> dict[str, Any]:
     sums = today or AgentSums()
     return {
         "number": agent.key,
         "name": agent.name,
         "state": agent.state,
         "since": iso(agent.since),
-        "calls": list(agent.calls),
+        "calls": [board.calls[key].id for key in agent.calls],
         "today": {
             "answered": sums.answered,
             "missed": sums.missed,

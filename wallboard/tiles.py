@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import date, datetime
 from hashlib import blake2b
 from typing import Literal
 
@@ -14,6 +14,7 @@ from wallboard import figures, lamps, views
 from wallboard.board import Agent, Board
 from wallboard.calls import Call
 from wallboard.events import Place
+from wallboard.limits import MOST, REMAINDER, Kind
 from wallboard.settings import Formula
 from wallboard.state import Standing, standings
 from wallboard.totals import AgentSums, Day, VisitSums
@@ -23,6 +24,13 @@ from wallboard.views import Alarm
 CALLS_SHOWN = 8
 _DIGITS = re.compile(r"\+?\d(?:[\s().\-/]*\d){4,}")
 _RANK: dict[Alarm, int] = {"alarm": 0, "warn": 1, "calm": 2}
+_KINDS: dict[Kind, str] = {
+    "queues": "queues",
+    "ring_groups": "ring groups",
+    "agents": "agents",
+    "voicemail_boxes": "voicemail boxes",
+    "components": "Webhook objects",
+}
 _RESULTS = {"answered": "Answered", "abandoned": "Abandoned", "missed": "Missed", "unanswered": "No answer"}
 
 
@@ -61,7 +69,7 @@ def compose(board: Board, now: datetime, look: Look, *, sequence: int, trouble: 
         slug=look.slug,
         sequence=sequence,
         header=_header(board, now, day, look, health, trouble),
-        notice=_gravest(_notices(board, day, health, trouble)),
+        notice=_gravest(_notices(board, now, day, health, trouble)),
         hero=_hero(board, day, live, look, now),
         panels=tuple(panels),
     )
@@ -80,7 +88,7 @@ def _header(board: Board, now: datetime, day: Day, look: Look, health: Health, t
     )
 
 
-def _notices(board: Board, day: Day, health: Health, trouble: str | None) -> Iterator[views.Notice]:
+def _notices(board: Board, now: datetime, day: Day, health: Health, trouble: str | None) -> Iterator[views.Notice]:
     """All that there is to say, one notice each."""
     if trouble is not None:
         yield views.Notice(
@@ -90,6 +98,8 @@ def _notices(board: Board, day: Day, health: Health, trouble: str | None) -> Ite
         yield _loss(sum(day.losses))
     if health.clocks_differ:
         yield views.Notice(alarm="warn", text=lamps.clock_words(health))
+    if beyond := beyond_words(board, board.rules.day_of(now)):
+        yield views.Notice(alarm="warn", text=beyond)
     if board.last_event_at is None:
         yield views.Notice(alarm="calm", text="Nothing has arrived from the PBX yet. See /setup.")
 
@@ -99,6 +109,20 @@ def _loss(lost: int) -> views.Notice:
         return views.Notice(alarm="warn", text="The journal was damaged and mended: nothing acknowledged is lost.")
     events = "1 event" if lost == 1 else f"{lost} events"
     return views.Notice(alarm="alarm", text=f"{events} lost: the journal was damaged. All numbers are too small.")
+
+
+def beyond_words(board: Board, today: date) -> str:
+    """What was too much to be told apart today, in a sentence; empty where nothing was."""
+    beyond = [kind for kind, limit in board.limits(today).items() if limit.beyond]
+    named = [f"{_KINDS[kind]} beyond {MOST[kind]:,}" for kind in beyond if kind in REMAINDER]
+    said = f"{_and(named)} are counted together as “(other …)”." if named else ""
+    if "call_events" in beyond:
+        said += " One call has had more events than can be followed."
+    return said.strip()
+
+
+def _and(words: list[str]) -> str:
+    return ", ".join(words).capitalize()
 
 
 def _gravest(notices: Iterator[views.Notice]) -> views.Notice:
@@ -220,9 +244,9 @@ def _call_panel(
 def _row(board: Board, call: Call, look: Look, now: datetime) -> views.CallRow:
     state = call.state()
     since = {"ended": call.ended_at, "talking": call.answered_at}.get(state) or _waiting_since(call)
-    agents = [agent for agent in call.offers if state == "ended" or agent in call.phones()]
+    agents = list(call.offers if state == "ended" else call.phones())
     return views.CallRow(
-        key=_key("call", call.id),
+        key=_key("call", call.key),
         id=call.id,
         direction="inbound" if call.is_inbound else "outbound",
         state=state,

@@ -186,17 +186,24 @@ class Day:
         """Inbound calls that are neither answered nor over, those presumed ended included."""
         return self.offered - self.answered - self.missed
 
-    def move(self, call_id: str, part: Contribution, by: int) -> None:
-        """Puts one call's contribution in (by = 1) or takes it out (by = -1)."""
+    def move(self, call_id: str, part: Contribution, by: int, but: frozenset[AgentPart] = frozenset()) -> None:
+        """Puts one call's contribution in (by = 1) or takes it out (by = -1), `but` for some agents' parts."""
         self._move_call(part, by)
         for visit in part.visits:
             self.visits.setdefault(visit.place, VisitSums()).move(visit, by, self._thresholds)
         for agent in part.agents:
-            self.agents.setdefault(agent.agent, AgentSums()).move(agent, by)
+            if agent not in but:
+                self._agent(agent.agent).move(agent, by)
         for component in part.components:
             self.components[component] += by
         if part.ended_at is not None:
             self._move_ended((part.ended_at, call_id), by)
+
+    def _agent(self, key: str) -> AgentSums:
+        sums = self.agents.get(key)
+        if sums is None:
+            sums = self.agents[key] = AgentSums()
+        return sums
 
     def _move_call(self, part: Contribution, by: int) -> None:
         if not part.counts:
