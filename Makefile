@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv/bin
 
-.PHONY: demo serve test test-tools lint vendor screenshots clean
+.PHONY: demo serve test test-tools lint vendor screenshots soak clean
 
 demo: .venv/.runtime
 	$(VENV)/python -m wallboard demo
@@ -28,6 +28,11 @@ vendor: .venv/.dev
 screenshots: .venv/.dev
 	sh scripts/browser.sh
 	$(VENV)/python scripts/screenshots.py
+
+# SECONDS=600 for a short one; the samples are in build/soak.json while it runs.
+soak: .venv/.dev
+	sh scripts/browser.sh
+	$(VENV)/python -m scripts.soak $(or $(SECONDS),3600)
 
 .venv/.runtime: requirements.txt
 	PYTHON=$(PYTHON) sh scripts/venv.sh requirements.txt

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 
 import msgspec
@@ -66,6 +67,8 @@ class Api:
         for name, count in self._intake.counts().items():
             Counter(f"wallboard_webhooks_{name}", f"Webhooks {name}", registry=registry).inc(count)
         Gauge("wallboard_viewers", "Open board streams", registry=registry).set(self._screens.viewers)
+        Gauge("wallboard_calls", "Calls held in memory", registry=registry).set(len(self._intake.board.calls))
+        Gauge("wallboard_tasks", "Running asyncio tasks", registry=registry).set(len(asyncio.all_tasks()))
         Gauge("wallboard_sequence", "Last journal entry applied", registry=registry).set(self._journal.head)
         Gauge("wallboard_ready", "1 if the journal is replayed and writable", registry=registry).set(
             self._intake.ready and self._journal.trouble is None
