@@ -11,8 +11,8 @@ from tests.conftest import ROOT
 
 ORDER = [
     "settings", "events", "bodies", "parse", "journal", "journal.sqlite", "offers", "calls", "totals", "board",
-    "figures", "state", "views", "tiles", "render", "feed", "screens", "intake", "access", "webhook", "pages", "api",
-    "application",
+    "figures", "state", "views", "tiles", "render", "feed", "clock", "screens", "intake", "access", "webhook", "pages",
+    "api", "application",
 ]  # fmt: skip
 OUTSIDE = {"__init__", "__main__", "replay", "sender"}
 NO_CLOCK = [*ORDER[1:4], *ORDER[ORDER.index("offers") : ORDER.index("feed")]]
@@ -50,6 +50,11 @@ def test_the_fold_and_the_views_read_no_clock(module: str) -> None:
     assert ".now(" not in source
     assert "time.time" not in source
     assert "random" not in source
+
+
+@pytest.mark.parametrize("module", sorted({*ORDER} - {"clock", "journal.sqlite"}))
+def test_the_server_reads_the_time_of_day_in_one_place(module: str) -> None:
+    assert "datetime.now(" not in (ROOT / "wallboard" / f"{path_of(module)}.py").read_text()
 
 
 @pytest.mark.parametrize("module", ORDER)

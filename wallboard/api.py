@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
 
 import msgspec
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, generate_latest
@@ -11,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from wallboard.access import bearer, is_token
+from wallboard.clock import Clock
 from wallboard.intake import Intake
 from wallboard.journal import Journal
 from wallboard.screens import Screens
@@ -23,8 +23,9 @@ _NO_STORE = {"Cache-Control": "no-store"}
 class Api:
     """Everything that machines read."""
 
-    def __init__(self, settings: Settings, intake: Intake, journal: Journal, screens: Screens) -> None:
+    def __init__(self, settings: Settings, intake: Intake, journal: Journal, clock: Clock, screens: Screens) -> None:
         self._settings = settings
+        self._clock = clock
         self._intake = intake
         self._journal = journal
         self._screens = screens
@@ -37,7 +38,7 @@ class Api:
             return JSONResponse({"error": "unavailable", "detail": "The journal is being replayed."}, 503)
         document = state(
             self._intake.board,
-            datetime.now(UTC),
+            self._clock.now(),
             sequence=self._journal.head,
             webhooks=self._intake.counts(),
             formula=self._settings.service_level_formula,

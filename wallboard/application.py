@@ -23,6 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from wallboard.api import Api
 from wallboard.board import Board, Rules
+from wallboard.clock import Clock
 from wallboard.intake import Intake
 from wallboard.journal import JournalError, JournalUnavailable
 from wallboard.journal.sqlite import SqliteJournal, check
@@ -76,6 +77,7 @@ def rules_of(settings: Settings) -> Rules:
 
 def create_app(settings: Settings) -> Starlette:
     """The whole server as one ASGI application."""
+    clock = Clock()
     renderer = Renderer(TEMPLATES)
     board = Board(rules_of(settings))
     journal = SqliteJournal(settings.sqlite_path)
@@ -84,10 +86,10 @@ def create_app(settings: Settings) -> Starlette:
         service_level_seconds=settings.service_level_seconds,
         formula=settings.service_level_formula,
     )
-    screens = Screens(board, journal, renderer, look, build_of(TEMPLATES, STATIC))
+    screens = Screens(board, journal, clock, renderer, look, build_of(TEMPLATES, STATIC))
     reader = Reader(zone=settings.zone, components=settings.components)
-    intake = Intake(reader, board, journal, screens.changed)
-    api = Api(settings, intake, journal, screens)
+    intake = Intake(reader, board, journal, clock, screens.changed)
+    api = Api(settings, intake, journal, clock, screens)
     pages = Pages(settings, intake, screens, renderer)
     door = Door(intake, settings.pbx_tokens)
 
@@ -121,6 +123,8 @@ def _lifespan(
     async def every_second() -> None:
         if journal.trouble is not None:
             await journal.probe()
+        with suppress(JournalUnavailable):
+            await intake.follow_clock()
         await _keep_refusals(intake, journal)
 
     async def run() -> None:
