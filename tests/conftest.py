@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +26,14 @@ CHROMIUM_FLAGS = [
 
 
 class Server:
-    """`python -m wallboard serve` in a process of its own, with its journal in `folder`."""
+    """`python -m wallboard serve` in a process of its own, with its journal in `folder`.
 
-    def __init__(self, folder: Path, **settings: str) -> None:
+    `wrapper` comes before the command and must become it in the end (`exec`), `settings` go into the environment.
+    """
+
+    def __init__(self, folder: Path, wrapper: Sequence[str] = (), **settings: str) -> None:
         self.folder = folder
+        self._wrapper = wrapper
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._settings = settings
@@ -57,7 +61,7 @@ class Server:
     def start(self) -> Server:
         log = (self.folder / "log").open("a")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "wallboard", "serve"],
+            [*self._wrapper, sys.executable, "-m", "wallboard", "serve"],
             cwd=ROOT,
             env=self.environment(),
             stdout=log,

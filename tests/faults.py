@@ -9,6 +9,7 @@ import shlex
 import shutil
 import struct
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -91,7 +92,8 @@ class SmallDisk:
         private = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-r", "-m"]
         self._keeper = subprocess.Popen([*private, "sh", "-c", mount], stdout=subprocess.PIPE, text=True)
         assert self._keeper.stdout is not None
-        assert self._keeper.stdout.readline() == "mounted\n", "no private mount: needs util-linux and user namespaces"
+        with self._keeper.stdout as said:
+            assert said.readline() == "mounted\n", "no private mount: needs util-linux and user namespaces"
 
     @property
     def inside(self) -> Path:
@@ -105,18 +107,27 @@ class SmallDisk:
         enter = ["nsenter", f"--target={self._keeper.pid}", *user, "--mount"]
         return [*enter, "sh", "-c", f'cd {shlex.quote(str(ROOT))} && exec "$@"', "sh"]
 
-    def fill(self) -> None:
-        """Leaves not one byte."""
-        with (self.inside / "filling").open("wb", buffering=0) as file:
-            size = 65536
-            while size:
+    @contextmanager
+    def full(self) -> Iterator[None]:
+        """Leaves not one byte, also where the server gives some back, as others on a full disk would."""
+        filling, ended = self.inside / "filling", threading.Event()
+        filler = threading.Thread(target=self._fill, args=(filling, ended), daemon=True)
+        filler.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            filler.join(5)
+            filling.unlink()
+
+    def _fill(self, filling: Path, ended: threading.Event) -> None:
+        size = 65536
+        with filling.open("wb", buffering=0) as file:
+            while not ended.wait(0 if size > 1 else 0.001):
                 try:
                     file.write(bytes(size))
                 except OSError:
-                    size //= 2
-
-    def free(self) -> None:
-        (self.inside / "filling").unlink()
+                    size = max(1, size // 2)
 
     def close(self) -> None:
         self._keeper.terminate()
