@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import takewhile
@@ -335,31 +336,35 @@ async def _load(
     until = takewhile(lambda webhook: webhook.due_seconds < run.seconds, live(datetime.now(UTC)))
     posting = asyncio.create_task(sender.post_all(until, paced=True))
     others = [asyncio.create_task(watch(server.port, rng, run)) for _ in range(viewers)]
-    others.append(asyncio.create_task(_catch_up(run, server)))
+    ended = asyncio.Event()
+    catching_up = asyncio.create_task(_catch_up(run, server, ended))
     while not posting.done():
-        await asyncio.wait([posting, *others], timeout=every, return_when=asyncio.FIRST_COMPLETED)
-        for failed in (task for task in others if task.done()):
+        await asyncio.wait([posting, catching_up, *others], timeout=every, return_when=asyncio.FIRST_COMPLETED)
+        for failed in (task for task in (catching_up, *others) if task.done()):
             failed.result()
         run.samples.append(await sample(perf_counter() - began, server, screen, sender.take()))
         _write(run, out)
         print(_line(run.samples[-1]), flush=True)
     await posting
+    ended.set()
+    await catching_up
     for task in others:
         task.cancel()
     await asyncio.gather(*others, return_exceptions=True)
     run.acknowledged += sender.counts.taken
 
 
-async def _catch_up(run: Run, server: Server) -> None:
+async def _catch_up(run: Run, server: Server, ended: asyncio.Event) -> None:
     """A backlog at once, so that what it costs the first time falls into the warm-up, then one a wave."""
-    while True:
+    while not ended.is_set():
         webhooks = await asyncio.to_thread(backlog, datetime.now(UTC))
         if run.seconds < WAVE_SECONDS:
             webhooks = webhooks[: len(webhooks) // 20]
         async with Sender(server.url, server.token, say=lambda text: None, connections=1) as sender:
             await sender.post_all(in_bundles(webhooks))
         run.acknowledged += len(webhooks)
-        await asyncio.sleep(min(WAVE_SECONDS, run.seconds / 4))
+        with suppress(TimeoutError):
+            await asyncio.wait_for(ended.wait(), min(WAVE_SECONDS, run.seconds / 4))
 
 
 def _write(run: Run, out: Path) -> None:
@@ -456,7 +461,7 @@ def main(seconds: float, viewers: int, every: float, out: Path, from_file: Path 
     else:
         run = uvloop.run(soak(seconds, viewers, every, out))
     click.echo(report(run))
-    if run.lost or run.samples[-1].stale:
+    if (run.lost or 0) > 0 or run.samples[-1].stale:
         raise SystemExit(1)
 
 

@@ -6,15 +6,13 @@ within five of its end, /readyz and the board say so meanwhile, and whatever was
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import os
-import shutil
 import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
