@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import signal
 import subprocess
 import threading
@@ -230,4 +231,30 @@ def test_fsync_that_hangs(faulty: Server, faults: Faults) -> None:
         with faults.syncs_take(3):
             assert_refused_and_told(faulty, posted, time.monotonic())
         assert_healed(faulty, posted, time.monotonic())
+    assert_nothing_lost(faulty, posted)
+
+
+DELETED = {
+    "the database": ["wallboard.db"],
+    "the WAL": ["wallboard.db-wal"],
+    "both": ["wallboard.db", "wallboard.db-wal"],
+    "all files": ["wallboard.db", "wallboard.db-wal", "wallboard.db-shm", "wallboard.db.lock"],
+}
+
+
+@pytest.mark.parametrize("names", DELETED.values(), ids=DELETED.keys())
+def test_files_deleted_under_the_server(faulty: Server, data: Path, names: list[str]) -> None:
+    with posting(faulty) as posted:
+        began = time.monotonic()
+        for name in names:
+            (data / name).unlink()
+        assert_healed(faulty, posted, began + 1)
+    assert_nothing_lost(faulty, posted)
+
+
+def test_the_whole_folder_deleted_under_the_server(faulty: Server, data: Path) -> None:
+    with posting(faulty) as posted:
+        began = time.monotonic()
+        shutil.rmtree(data)
+        assert_healed(faulty, posted, began + 1)
     assert_nothing_lost(faulty, posted)
