@@ -51,9 +51,14 @@ class Faults:
         struct.pack_into("q", self._control, 8 * FIELDS.index(field), value)
 
     def counted(self, field: str) -> int:
-        """`syncs`, `syncs_failed` or `writes_failed` so far."""
+        """`syncs`, `syncs_failed` or `writes_failed` so far; any other switch as it stands."""
         value: int = struct.unpack_from("q", self._control, 8 * FIELDS.index(field))[0]
         return value
+
+    @property
+    def clock_seconds(self) -> float:
+        """How far the server's time of day is off the real one."""
+        return self.counted("clock_ms") / 1000
 
     def step_clock(self, seconds: float) -> None:
         """Puts the server's time of day so far off the real one."""
