@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv/bin
 
-.PHONY: demo serve test test-tools lint vendor screenshots soak clean
+.PHONY: demo serve test lint torn crash vendor screenshots soak clean
 
 demo: .venv/.runtime
 	$(VENV)/python -m wallboard demo
@@ -21,6 +21,14 @@ lint: .venv/.dev
 	$(VENV)/ruff check .
 	$(VENV)/ruff format --check wallboard app.py scripts
 	$(VENV)/mypy
+
+# One byte of a journal's files changed or cut, at every STRIDEth place (1: everywhere, which takes hours).
+torn: .venv/.dev
+	TMPDIR=$${TMPDIR:-/dev/shm} $(VENV)/python -m tests.torn $(or $(STRIDE),31)
+
+# KILLS times SIGKILL under load; every acknowledged event must be there afterwards.
+crash: .venv/.dev
+	$(VENV)/python -m tests.crash --kills $(or $(KILLS),1000)
 
 vendor: .venv/.dev
 	$(VENV)/python scripts/vendor.py

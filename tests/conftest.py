@@ -28,15 +28,15 @@ CHROMIUM_FLAGS = [
 class Server:
     """`python -m wallboard serve` in a process of its own, with its journal in `folder`.
 
-    `wrapper` comes before the command and must become it in the end (`exec`), `settings` go into the environment.
+    `build` is another module to start, `wrapper` a command that the server is started under.
     """
 
-    def __init__(self, folder: Path, wrapper: Sequence[str] = (), **settings: str) -> None:
+    def __init__(self, folder: Path, *, build: str = "wallboard", wrapper: Sequence[str] = (), **settings: str) -> None:
         self.folder = folder
-        self._wrapper = wrapper
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._settings = settings
+        self._command = [*wrapper, sys.executable, "-m", build, "serve"]
         self.process: subprocess.Popen[str] | None = None
         self.client = httpx.Client(base_url=self.url, timeout=10)
 
@@ -61,7 +61,7 @@ class Server:
     def start(self) -> Server:
         log = (self.folder / "log").open("a")
         self.process = subprocess.Popen(
-            [*self._wrapper, sys.executable, "-m", "wallboard", "serve"],
+            self._command,
             cwd=ROOT,
             env=self.environment(),
             stdout=log,
@@ -88,6 +88,11 @@ class Server:
         assert self.process is not None
         self.process.send_signal(number)
         return self.process.wait(within)
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
 
     def post(self, body: dict[str, Any] | list[Any] | bytes, path: str = "", **headers: str) -> httpx.Response:
         given = {"X-Pbx-Token": TOKEN, **headers}

@@ -25,7 +25,7 @@ def ours(deliveries: list[Any], now: Any) -> dict[str, Any]:
         event = reader.read(body, at)
         if not isinstance(event, Unrecognised):
             board.apply(event)
-    return state(board, now, sequence=0, webhooks={}, formula="default")
+    return state(board, now, sequence=0, webhooks={}, journal={}, formula="default")
 
 
 @pytest.mark.parametrize("order", ORDERS)

@@ -48,7 +48,7 @@ class Floor:
 
     @property
     def state(self) -> dict[str, Any]:
-        return state(self.board, self.now, sequence=0, webhooks={}, formula=self.formula)
+        return state(self.board, self.now, sequence=0, webhooks={}, journal={}, formula=self.formula)
 
     @property
     def inbound(self) -> dict[str, int]:

@@ -93,7 +93,8 @@ class Floor:
             await self.intake.accept(json.dumps(each).encode(), None)
 
     def state(self) -> dict[str, Any]:
-        return state(self.board, self.clock.now(), sequence=self.journal.head, webhooks={}, formula=FORMULA)
+        now, head = self.clock.now(), self.journal.head
+        return state(self.board, now, sequence=head, webhooks={}, journal={}, formula=FORMULA)
 
     def live(self) -> dict[str, str]:
         self.board.settle(self.clock.now())

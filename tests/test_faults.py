@@ -162,7 +162,7 @@ def small_disk(data: Path) -> Iterator[SmallDisk]:
 
 
 def test_a_full_disk(tmp_path: Path, data: Path, small_disk: SmallDisk) -> None:
-    server = Server(tmp_path, small_disk.wrapper, DATABASE_URL=f"sqlite:///{data}/wallboard.db").start()
+    server = Server(tmp_path, wrapper=small_disk.wrapper, DATABASE_URL=f"sqlite:///{data}/wallboard.db").start()
     try:
         with posting(server) as posted:
             with small_disk.full():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import sqlite3
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -11,9 +12,11 @@ from typing import Any
 
 import pytest
 
-from wallboard.journal import Delivery, Entry, JournalError, JournalUnavailable
+from wallboard.journal import EVENTS_LOST, Delivery, Entry, JournalError, JournalUnavailable
+from wallboard.journal.rows import to_row
 from wallboard.journal.sqlite import SqliteJournal, check
 
+REFUSE = "CREATE TRIGGER refuse BEFORE INSERT ON deliveries BEGIN SELECT RAISE(ABORT, 'refused'); END"
 NOW = datetime(2026, 11, 24, 1, 2, 3, 456789, tzinfo=UTC)
 
 
@@ -72,9 +75,8 @@ def test_nothing_is_applied_before_it_is_committed(tmp_path: Path) -> None:
         assert journal.trouble
         blocker.execute("ROLLBACK")
         blocker.close()
-        await journal.probe()
-        assert journal.trouble is None
         await journal.append(delivery(b"[]"))
+        assert journal.trouble is None
 
     with_journal(path, use)
 
@@ -85,10 +87,10 @@ def test_a_failed_write_leaves_no_gap_and_the_next_one_goes_on(tmp_path: Path) -
     async def use(journal: SqliteJournal, applied: list[Entry]) -> None:
         await journal.append(delivery(b"1"))
         other = sqlite3.connect(path, isolation_level=None)
-        other.execute("ALTER TABLE deliveries RENAME TO away")
+        other.execute(REFUSE)
         with pytest.raises(JournalUnavailable):
             await journal.append(delivery(b"2"))
-        other.execute("ALTER TABLE away RENAME TO deliveries")
+        other.execute("DROP TRIGGER refuse")
         other.close()
         await journal.append(delivery(b"3"))
         assert journal.trouble is None
@@ -103,12 +105,12 @@ def test_a_commit_that_failed_but_stands_is_applied_and_the_next_one_goes_on(tmp
     async def use(journal: SqliteJournal, applied: list[Entry]) -> None:
         await journal.append(delivery(b"1"))
         other = sqlite3.connect(path, isolation_level=None)
-        other.execute("ALTER TABLE deliveries RENAME TO away")
+        other.execute(REFUSE)
         with pytest.raises(JournalUnavailable):
             await journal.append(delivery(b"2"))
-        other.execute("ALTER TABLE away RENAME TO deliveries")
+        other.execute("DROP TRIGGER refuse")
         other.execute(
-            "INSERT INTO deliveries SELECT 2, received_at, schema, hash, meaning, refusal, '2' FROM deliveries"
+            "INSERT INTO deliveries VALUES (?, ?, ?, ?, ?, ?, ?, ?)", to_row(2, delivery(b"2"))
         )
         other.close()
         assert await journal.append(delivery(b"3")) == 30
@@ -172,3 +174,160 @@ def test_the_database_is_in_wal_mode_with_full_synchronisation(tmp_path: Path) -
     connection = sqlite3.connect(tmp_path / "j.db")
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     connection.close()
+
+
+# --- files that are taken away under a running journal ------------------------------------------------------
+
+
+def taken_away(path: Path, *suffixes: str) -> None:
+    for suffix in suffixes:
+        Path(f"{path}{suffix}").unlink()
+
+
+@pytest.mark.parametrize("suffixes", [
+    [""], ["-wal"], ["-shm"], ["", "-wal", "-shm"], [".witness"], [".lock"], ["", "-wal", "-shm", ".witness", ".lock"],
+])  # fmt: skip
+def test_what_is_deleted_under_it_is_put_back_before_the_next_acknowledgement(
+    tmp_path: Path, suffixes: list[str]
+) -> None:
+    path = tmp_path / "j.db"
+    bodies = [b"%d" % n for n in range(50)]
+
+    async def use(journal: SqliteJournal, applied: list[Entry]) -> None:
+        for body in bodies[:25]:
+            await journal.append(delivery(body))
+        taken_away(path, *suffixes)
+        for body in bodies[25:]:
+            await journal.append(delivery(body))
+        assert all(Path(f"{path}{suffix}").exists() for suffix in suffixes if suffix != "-shm")
+        with pytest.raises(JournalError, match="another wallboard"):
+            check(path)
+
+    with_journal(path, use)
+    assert [entry.delivery.body for entry in with_journal(path, nothing)] == bodies
+
+
+def test_a_folder_that_is_deleted_under_it_is_put_back_though_nothing_comes(tmp_path: Path) -> None:
+    path = tmp_path / "folder" / "j.db"
+
+    async def use(journal: SqliteJournal, applied: list[Entry]) -> None:
+        await journal.append(delivery(b"1"))
+        shutil.rmtree(path.parent)
+        while not path.exists():
+            await asyncio.sleep(0.05)
+        await journal.append(delivery(b"2"))
+
+    with_journal(path, use)
+    assert [entry.delivery.body for entry in with_journal(path, nothing)] == [b"1", b"2"]
+
+
+def test_what_takes_its_place_gives_way(tmp_path: Path) -> None:
+    path = tmp_path / "j.db"
+
+    async def use(journal: SqliteJournal, applied: list[Entry]) -> None:
+        await journal.append(delivery(b"1"))
+        (tmp_path / "other").write_bytes(b"no database at all" * 1000)
+        (tmp_path / "other").replace(path)
+        await journal.append(delivery(b"2"))
+
+    with_journal(path, use)
+    assert [entry.delivery.body for entry in with_journal(path, nothing)] == [b"1", b"2"]
+
+
+def test_no_event_is_acknowledged_while_what_was_deleted_cannot_be_put_back(tmp_path: Path) -> None:
+    path = tmp_path / "j.db"
+
+    async def use(journal: SqliteJournal, applied: list[Entry]) -> None:
+        await journal.append(delivery(b"1"))
+        taken_away(path, "", "-wal")
+        obstacle = tmp_path / "j.db.unfinished"
+        obstacle.mkdir()
+        with pytest.raises(JournalUnavailable):
+            await journal.append(delivery(b"2"))
+        assert journal.trouble
+        assert [entry.delivery.body for entry in applied] == [b"1"]
+        obstacle.rmdir()
+        assert await journal.append(delivery(b"3")) == 30
+        assert journal.trouble is None
+        assert [entry.delivery.body for entry in applied] == [b"1", b"2", b"3"]
+
+    first = with_journal(path, use)
+    assert with_journal(path, nothing) == first
+
+
+def test_a_second_server_that_has_taken_the_place_is_not_written_over(tmp_path: Path) -> None:
+    path = tmp_path / "j.db"
+
+    async def use(journal: SqliteJournal, applied: list[Entry]) -> None:
+        await journal.append(delivery(b"1"))
+        taken_away(path, "", "-wal", "-shm", ".lock", ".witness")
+        second = SqliteJournal(path)
+        await second.open(lambda entry: None)
+        await second.append(delivery(b"theirs"))
+        with pytest.raises(JournalUnavailable, match="another wallboard"):
+            await journal.append(delivery(b"2"))
+        await second.close()
+
+    with_journal(path, use)
+    assert [entry.delivery.body for entry in with_journal(path, nothing)] == [b"theirs"]
+
+
+def test_an_end_that_is_lost_while_it_runs_is_told_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "j.db"
+
+    async def use(journal: SqliteJournal, applied: list[Entry]) -> None:
+        await journal.append(delivery(b"1"))
+        early = path.read_bytes()
+        await journal.append(delivery(b"2"))
+        epoch = journal.epoch
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute(REFUSE)
+        with pytest.raises(JournalUnavailable):
+            await journal.append(delivery(b"3"))
+        other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        other.close()
+        path.write_bytes(early)
+        await journal.append(delivery(b"4"))
+        assert [entry.delivery.remark for entry in applied] == [None, None, EVENTS_LOST, None]
+        assert journal.epoch != epoch
+
+    with_journal(path, use)
+
+
+def test_a_mended_journal_that_had_not_yet_taken_its_place_takes_it(tmp_path: Path) -> None:
+    path = tmp_path / "j.db"
+
+    async def use(journal: SqliteJournal, applied: list[Entry]) -> None:
+        await journal.append(delivery(b"1"))
+
+    with_journal(path, use)
+    shutil.copy(path, f"{path}.complete")
+    path.write_bytes(b"what stood there before")
+    Path(f"{path}-wal").write_bytes(b"and its WAL, which must not be replayed into the new file")
+    assert [entry.delivery.body for entry in with_journal(path, nothing)] == [b"1"]
+
+
+def test_a_start_that_fails_can_be_tried_again(tmp_path: Path) -> None:
+    path = tmp_path / "j.db"
+
+    async def use(journal: SqliteJournal, applied: list[Entry]) -> None:
+        await journal.append(delivery(b"1"))
+
+    with_journal(path, use)
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("BEGIN EXCLUSIVE")
+    applied: list[bytes] = []
+
+    async def start() -> None:
+        journal = SqliteJournal(path)
+        with pytest.raises(JournalError, match="another program"):
+            await journal.open(lambda entry: applied.append(entry.delivery.body))
+        assert journal.trouble
+        holder.execute("ROLLBACK")
+        holder.close()
+        await journal.open(lambda entry: applied.append(entry.delivery.body))
+        assert journal.trouble is None
+        await journal.close()
+
+    asyncio.run(start())
+    assert applied == [b"1"]

@@ -41,6 +41,7 @@ class Api:
             self._clock.now(),
             sequence=self._journal.head,
             webhooks=self._intake.counts(),
+            journal={"epoch": self._journal.epoch, "trouble": self._journal.trouble},
             formula=self._settings.service_level_formula,
         )
         return Response(msgspec.json.encode(document), media_type="application/json", headers=_NO_STORE)
@@ -53,7 +54,7 @@ class Api:
         """200 if the journal is replayed and can be written · 503 with the reason."""
         reason = self._journal.trouble
         if not self._intake.ready:
-            reason = "the journal is being replayed"
+            reason = reason or "the journal is being replayed"
         elif self._intake.closing:
             reason = "the server is stopping"
         if reason is not None:

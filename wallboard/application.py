@@ -121,14 +121,13 @@ def _lifespan(
     intake: Intake, journal: SqliteJournal, screens: Screens
 ) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
     async def every_second() -> None:
-        if journal.trouble is not None:
-            await journal.probe()
         with suppress(JournalUnavailable):
             await intake.follow_clock()
         await _keep_refusals(intake, journal)
 
     async def run() -> None:
-        await intake.open()
+        while not await _opened(intake):
+            await asyncio.sleep(1)
         log.info("ready", sequence=journal.head)
         await screens.run(every_second)
 
@@ -149,6 +148,16 @@ def _lifespan(
         await journal.close()
 
     return lifespan
+
+
+async def _opened(intake: Intake) -> bool:
+    """A journal that cannot be opened now, for the disk is full or somebody holds it, may be in a moment."""
+    try:
+        await intake.open()
+    except JournalError as error:
+        log.error("the journal cannot be opened", reason=str(error))
+        return False
+    return True
 
 
 async def _keep_refusals(intake: Intake, journal: SqliteJournal) -> None:

@@ -150,6 +150,10 @@ class Board:
             sums = self.days[day] = Day(self.rules.thresholds)
         return sums
 
+    def lose(self, lost: int, noticed_at: datetime) -> None:
+        """The journal was found damaged, and `lost` entries of it are gone: the numbers are too small by them."""
+        self.day(self.rules.day_of(noticed_at)).losses.append(lost)
+
     # --- what is live --------------------------------------------------------------------------------
 
     def _shelve(self, call: Call, at: datetime) -> None:

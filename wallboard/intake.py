@@ -18,7 +18,7 @@ import structlog
 from wallboard.board import Board
 from wallboard.bodies import Body, Unreadable, decode
 from wallboard.clock import Clock
-from wallboard.journal import Delivery, Entry, Journal, JournalUnavailable
+from wallboard.journal import EVENTS_LOST, Delivery, Entry, Journal, JournalUnavailable
 from wallboard.parse import Reader, Unrecognised, type_of
 from wallboard.settings import parse_meaning
 
@@ -71,7 +71,10 @@ class Intake:
         self.refused_at: datetime | None = None
         self.types: dict[str, SeenType] = {}
         self.set_aside: deque[SetAside] = deque(maxlen=_SHOWN)
-        self._remarks: dict[str, Callable[[dict[str, Any], datetime], None]] = {"clock_stepped": self._step_clock}
+        self._remarks: dict[str, Callable[[dict[str, Any], datetime], None]] = {
+            EVENTS_LOST: lambda said, at: board.lose(said["lost"], at),
+            "clock_stepped": self._step_clock,
+        }
         self._telling: asyncio.Task[None] | None = None
 
     async def open(self) -> None:

@@ -43,7 +43,9 @@ def standings(calls: list[Call]) -> dict[Place, Standing]:
     return found
 
 
-def state(board: Board, now: datetime, *, sequence: int, webhooks: dict[str, Any], formula: Formula) -> dict[str, Any]:
+def state(
+    board: Board, now: datetime, *, sequence: int, webhooks: dict[str, Any], journal: dict[str, Any], formula: Formula
+) -> dict[str, Any]:
     """The document of interface.md. Instants carry the board's offset; durations are seconds."""
     board.settle(now)
     zone = board.rules.zone
@@ -96,6 +98,7 @@ def state(board: Board, now: datetime, *, sequence: int, webhooks: dict[str, Any
         ],
         "components": [{"name": name, "today": n} for name, n in sorted(day.components.items()) if n],
         "webhooks": {"last_event_at": iso(board.last_event_at), **webhooks},
+        "journal": {**journal, "lost_today": sum(day.losses), "mended_today": len(day.losses)},
     }
 
 

@@ -59,7 +59,7 @@ def compose(board: Board, now: datetime, look: Look, *, sequence: int, trouble: 
         slug=look.slug,
         sequence=sequence,
         header=_header(board, now, day, look),
-        notice=_gravest(_notices(board, trouble)),
+        notice=_gravest(_notices(board, day, trouble)),
         hero=_hero(board, day, live, look, now),
         panels=tuple(panels),
     )
@@ -76,14 +76,23 @@ def _header(board: Board, now: datetime, day: Day, look: Look) -> views.Header:
     )
 
 
-def _notices(board: Board, trouble: str | None) -> Iterator[views.Notice]:
+def _notices(board: Board, day: Day, trouble: str | None) -> Iterator[views.Notice]:
     """All that there is to say, one notice each."""
     if trouble is not None:
         yield views.Notice(
             alarm="alarm", text="The journal cannot be written: new events are refused until it can. See /readyz."
         )
+    if day.losses:
+        yield _loss(sum(day.losses))
     if board.last_event_at is None:
         yield views.Notice(alarm="calm", text="Nothing has arrived from the PBX yet. See /setup.")
+
+
+def _loss(lost: int) -> views.Notice:
+    if not lost:
+        return views.Notice(alarm="warn", text="The journal was damaged and mended: nothing acknowledged is lost.")
+    events = "1 event" if lost == 1 else f"{lost} events"
+    return views.Notice(alarm="alarm", text=f"{events} lost: the journal was damaged. All numbers are too small.")
 
 
 def _gravest(notices: Iterator[views.Notice]) -> views.Notice:

@@ -173,6 +173,7 @@ class Day:
         self.offered = self.answered = self.missed = 0
         self.placed = self.placed_answered = 0
         self.presumed_ended = 0
+        self.losses: list[int] = []
         self.visits: dict[Place, VisitSums] = {}
         self.agents: dict[str, AgentSums] = {}
         self.components: Counter[str] = Counter()

@@ -14,6 +14,8 @@ from typing import Any, Protocol
 import msgspec
 
 SCHEMA = 2
+EVENTS_LOST = "events_lost"
+"""The journal's own remark after damage: `{"lost": entries, …}`; an array of events is one entry."""
 
 
 class JournalError(Exception):
@@ -58,16 +60,17 @@ class Journal(Protocol):
 
     @property
     def trouble(self) -> str | None:
-        """Why the last write failed; `None` while all is well."""
+        """Why the last write failed; `None` while all is well. It ends by itself soon after its cause."""
+
+    @property
+    def epoch(self) -> str | None:
+        """The name of this history; another one means that something of the one before was lost."""
 
     async def open(self, apply: Apply, after: int = 0) -> None:
         """Opens the journal, applies all that stands after sequence `after`, and follows; JournalError otherwise."""
 
     async def append(self, delivery: Delivery) -> Any:
         """Makes one delivery durable, applies it, returns what `apply` returned; JournalUnavailable otherwise."""
-
-    async def probe(self) -> None:
-        """Tries a small write, so that `trouble` ends when its cause has ended."""
 
     async def note(self, name: str, value: str) -> None:
         """Keeps one small value under a name, best effort."""

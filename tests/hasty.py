@@ -1,0 +1,37 @@
+"""A server that acknowledges before it commits: what looks for lost events must find it out.
+
+    python -m tests.hasty serve
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import Any
+
+from wallboard import application
+from wallboard.__main__ import main
+from wallboard.intake import Receipt
+from wallboard.journal import Delivery, JournalUnavailable
+from wallboard.journal.sqlite import SqliteJournal
+
+
+class HastyJournal(SqliteJournal):
+    """Takes a delivery, says that all is well, and writes it when it comes to that."""
+
+    async def append(self, delivery: Delivery) -> Any:
+        task = asyncio.create_task(self._append_later(delivery))
+        self._later.add(task)
+        task.add_done_callback(self._later.discard)
+        return Receipt(accepted=1)
+
+    _later: set[asyncio.Task[None]] = set()  # noqa: RUF012 - one journal a process
+
+    async def _append_later(self, delivery: Delivery) -> None:
+        with suppress(JournalUnavailable):
+            await super().append(delivery)
+
+
+if __name__ == "__main__":
+    vars(application)["SqliteJournal"] = HastyJournal
+    main(prog_name="python -m tests.hasty")

@@ -1,0 +1,136 @@
+"""A journal that was cut or changed is noticed at the start, told, mended, and stays mended."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import sqlite3
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from tests.conftest import Server
+from tests.samples import answered_call, rang
+from tests.torn import BODIES, FILES, NAME, Damage, Opened, make, outcome, start, undamaged
+from wallboard.journal.rows import to_entry, to_row
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files of a killed server: half of the rows in the database, the others in the WAL alone."""
+    folder = tmp_path_factory.mktemp("torn") / "sound"
+    folder.mkdir()
+    make(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def before(sound: Path) -> Opened:
+    return undamaged(sound)
+
+
+def test_nothing_is_said_where_nothing_happened(before: Opened) -> None:
+    assert before.bodies == BODIES
+    assert before.losses == []
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_no_changed_byte_is_believed(sound: Path, before: Opened, file: str) -> None:
+    size, rng = (sound / file).stat().st_size, Random(f"bytes of {file}")
+    header = [Damage(file, at, 1 << rng.randrange(8)) for at in range(0, min(size, 120), 6)]
+    anywhere = [Damage(file, rng.randrange(size), rng.randrange(1, 256)) for _ in range(40)]
+    became = {outcome(sound, damage, before) for damage in (*header, *anywhere)}
+    assert len(became) > 1 or file.endswith("witness"), "the bytes that were changed mattered to nobody"
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_no_cut_end_is_believed(sound: Path, before: Opened, file: str) -> None:
+    size, rng = (sound / file).stat().st_size, Random(f"ends of {file}")
+    became = {outcome(sound, Damage(file, at, 0), before) for at in (0, 1, *(rng.randrange(size) for _ in range(20)))}
+    assert any("lost" in what for what in became) or file.endswith("witness")
+
+
+@pytest.mark.parametrize(("gone", "lost"), [
+    ([NAME, f"{NAME}-wal"], range(60, 61)), ([f"{NAME}-wal"], range(29, 30)), ([NAME], range(1, 60)),
+])  # fmt: skip
+def test_a_file_that_is_gone_at_the_start_is_told_on_the_board(
+    sound: Path, idle_server: Server, gone: list[str], lost: range
+) -> None:
+    for file in FILES:
+        if file not in gone:
+            shutil.copy(sound / file, idle_server.folder / file)
+    server = idle_server.start()
+    told = server.state()["journal"]["lost_today"]
+    assert told in lost
+    for _ in range(2):
+        assert f"{told} events lost" in server.client.get("/boards/main").text
+        assert server.state()["webhooks"]["unrecognised"] == 60 - told
+        server.stop()
+        server.start()
+    assert server.post(rang()).status_code == 200
+
+
+def test_a_rolled_back_copy_is_noticed(server: Server) -> None:
+    server.post(answered_call("1"))
+    server.stop()
+    copy = (server.folder / NAME).read_bytes()
+    server.start()
+    server.post(rang(call="2"))
+    server.post(rang(call="3"))
+    epoch = server.state()["journal"]["epoch"]
+    server.stop()
+    (server.folder / NAME).write_bytes(copy)
+    server.start()
+    state = server.state()
+    assert (state["journal"]["lost_today"], state["totals"]["inbound"]["offered"]) == (2, 1)
+    assert state["journal"]["epoch"] != epoch
+    assert server.post(rang(call="4")).status_code == 200
+
+
+def test_another_journal_in_its_place_is_noticed(server: Server, tmp_path_factory: pytest.TempPathFactory) -> None:
+    server.post(rang(call="1"))
+    server.stop()
+    other = tmp_path_factory.mktemp("other")
+    make(other)
+    for file in FILES[:2]:
+        shutil.copy(other / file, server.folder / file)
+    server.start()
+    assert "1 event lost" in server.client.get("/boards/main").text
+
+
+def test_rows_changed_with_their_seals_are_noticed(server: Server) -> None:
+    for call in ("1", "2"):
+        server.post(rang(call=call))
+    server.stop()
+    with sqlite3.connect(server.folder / NAME) as connection:
+        first = connection.execute("SELECT * FROM deliveries WHERE sequence = 1").fetchone()
+        forged = forge(first, first[6].replace(b"ACME", b"EMCA"))
+        connection.execute("UPDATE deliveries SET hash = ?, body = ? WHERE sequence = 1", (forged[3], forged[6]))
+    server.start()
+    assert "journal was damaged" in server.client.get("/boards/main").text
+
+
+def forge(row: tuple[object, ...], body: bytes) -> tuple[object, ...]:
+    """The same row with another body and the seal that it would have."""
+    entry = to_entry(row)
+    return to_row(entry.sequence, type(entry.delivery)(received_at=entry.delivery.received_at, body=body))
+
+
+def test_a_journal_of_the_first_schema_is_taken_over(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / NAME) as old:
+        old.executescript(
+            "PRAGMA journal_mode=WAL; CREATE TABLE deliveries (sequence INTEGER PRIMARY KEY,"
+            "received_at INTEGER NOT NULL, schema INTEGER NOT NULL, hash BLOB NOT NULL, meaning TEXT, refusal TEXT,"
+            "body BLOB NOT NULL);"
+            "CREATE TABLE notes (name TEXT PRIMARY KEY, value TEXT NOT NULL);"
+            "INSERT INTO notes VALUES ('refused', '3');"
+        )
+        for n, body in enumerate(BODIES, 1):
+            row = (n, 1_700_000_000_000_000, 1, hashlib.sha256(body).digest(), None, None, body)
+            old.execute("INSERT INTO deliveries VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+    old.close()
+    opened = start(tmp_path, b"more")
+    assert (opened.bodies, opened.losses) == ([*BODIES, b"more"], [])
+    again = start(tmp_path)
+    assert (again.bodies, again.losses, again.epoch) == (opened.bodies, [], opened.epoch)

@@ -1,0 +1,152 @@
+"""A journal's files with one byte changed or their end cut off, and what a start makes of them; knows no server.
+
+    python -m tests.torn [STRIDE]
+
+tries every STRIDEth byte of every file (1, every one, takes about an hour) and prints what became of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from wallboard.journal import EVENTS_LOST, Delivery, Entry
+from wallboard.journal.sqlite import SqliteJournal
+
+NOW = datetime(2026, 11, 24, 1, 2, 3, tzinfo=UTC)
+NAME = "wallboard.db"
+FILES = (NAME, f"{NAME}-wal", f"{NAME}.witness")
+BODIES = [b'{"type": "user_inbound", "n": %d, "x": "%s"}' % (n, b"x" * (n * 37 % 300)) for n in range(60)]
+BODIES[7] = b'{"long": "%s"}' % (b"y" * 20_000)
+
+
+@dataclass(frozen=True)
+class Damage:
+    """One change to one file: the byte at `at` gets other bits, or the file ends there (`flip` 0)."""
+
+    file: str
+    at: int
+    flip: int
+
+    def do(self, folder: Path) -> None:
+        with (folder / self.file).open("r+b") as file:
+            if not self.flip:
+                file.truncate(self.at)
+                return
+            file.seek(self.at)
+            byte = file.read(1)[0]
+            file.seek(self.at)
+            file.write(bytes([byte ^ self.flip]))
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What one start found: the bodies in order, the losses told (in all), and the history's name."""
+
+    bodies: list[bytes]
+    losses: list[int]
+    epoch: str | None
+
+
+def make(folder: Path) -> None:
+    """A journal as a killed server leaves it: some rows in the file, the last ones in the WAL alone."""
+    async def run() -> None:
+        journal = SqliteJournal(folder / "made" / NAME)
+        await journal.open(lambda entry: None)
+        for number, body in enumerate(BODIES):
+            await journal.append(Delivery(received_at=NOW + timedelta(seconds=number), body=body, meaning="m"))
+            if number == len(BODIES) // 2:
+                await journal.close()
+                await journal.open(lambda entry: None)
+        for file in FILES:
+            shutil.copy(folder / "made" / file, folder / file)
+        await journal.close()
+
+    asyncio.run(run())
+    shutil.rmtree(folder / "made")
+
+
+def start(folder: Path, more: bytes | None = None) -> Opened:
+    """Opens the journal as a server does, appends `more`, and closes it again."""
+    entries: list[Entry] = []
+
+    async def run() -> str | None:
+        journal = SqliteJournal(folder / NAME)
+        await journal.open(entries.append)
+        if more is not None:
+            await journal.append(Delivery(received_at=NOW, body=more))
+        epoch = journal.epoch
+        await journal.close()
+        return epoch
+
+    epoch = asyncio.run(run())
+    told = [msgspec.json.decode(e.delivery.body)["lost"] for e in entries if e.delivery.remark == EVENTS_LOST]
+    return Opened([e.delivery.body for e in entries if e.delivery.remark is None], told, epoch)
+
+
+def undamaged(sound: Path) -> Opened:
+    """What a start finds where nothing has happened."""
+    with tempfile.TemporaryDirectory(dir=sound.parent) as scratch:
+        for file in FILES:
+            shutil.copy(sound / file, Path(scratch) / file)
+        return start(Path(scratch))
+
+
+def outcome(sound: Path, damage: Damage, before: Opened) -> str:
+    """Does the damage, starts three times, and names what became of it; AssertionError if a promise broke."""
+    with tempfile.TemporaryDirectory(dir=sound.parent) as scratch:
+        folder = Path(scratch)
+        for file in FILES:
+            shutil.copy(sound / file, folder / file)
+        damage.do(folder)
+        first = start(folder)
+        again = start(folder, b"more")
+        last = start(folder)
+    missing = [body for body in before.bodies if body not in first.bodies]
+    assert [body for body in before.bodies if body in first.bodies] == first.bodies, "nothing new, nothing in disorder"
+    assert sum(first.losses) == len(missing), f"{len(missing)} are gone, {first.losses} were told"
+    assert (first.epoch != before.epoch) == bool(first.losses), "the epoch changes with a loss, and only then"
+    assert (again.bodies, again.losses, again.epoch) == ([*first.bodies, b"more"], first.losses, first.epoch)
+    assert (last.bodies, last.losses, last.epoch) == (again.bodies, again.losses, again.epoch)
+    return f"{len(missing)} lost, and said so" if missing else "mended" if first.losses else "no harm"
+
+
+def everywhere(folder: Path, stride: int) -> Iterator[Damage]:
+    """Every `stride`th byte of every file flipped in one of its bits, in all of them, and every `stride`th cut."""
+    for file in FILES:
+        for at in range(0, (folder / file).stat().st_size, stride):
+            yield from (Damage(file, at, flip) for flip in (1 << at % 8, 0xFF, 0))
+
+
+def main() -> None:
+    stride = int(sys.argv[1]) if len(sys.argv) > 1 else 1
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "sound"
+        folder.mkdir()
+        make(folder)
+        before = undamaged(folder)
+        became: Counter[tuple[str, str]] = Counter()
+        for damage in everywhere(folder, stride):
+            try:
+                became[damage.file, outcome(folder, damage, before)] += 1
+            except Exception as error:  # noqa: BLE001 - whatever goes wrong is what this looks for
+                became[damage.file, "BROKEN"] += 1
+                print(f"{damage}: {type(error).__name__}: {error}", flush=True)
+        for (file, what), times in sorted(became.items()):
+            print(f"{file:20} {what:28} {times}")
+        raise SystemExit(any(what == "BROKEN" for _, what in became))
+
+
+if __name__ == "__main__":
+    main()

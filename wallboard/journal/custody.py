@@ -1,0 +1,201 @@
+"""The journal's files in this process's hands: lock, witness, database, and the way back after a fault; no queue here.
+
+After any error nothing is written before `recover` has looked again: a commit that failed may stand all the
+same, a file may have been deleted, replaced or damaged in between.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Sequence
+from contextlib import ExitStack
+from functools import reduce
+from pathlib import Path
+
+import structlog
+
+from wallboard.journal import Delivery
+from wallboard.journal.rows import NOTHING, Row, chained, is_note_sealed, seal_of, to_row
+from wallboard.journal.soundness import is_damage, open_sound
+from wallboard.journal.store import Store, adopt, beside, contents, identity, wal_path
+from wallboard.journal.witness import Testimony, Witness
+
+_TAKEN = "another wallboard is running on it; stop that one first"
+log = structlog.get_logger()
+
+
+class Custody:
+    """Every method may raise sqlite3.Error or OSError; then `recover` comes before anything else."""
+
+    def __init__(self, path: Path) -> None:
+        """Takes the lock and opens the journal, mended if need be."""
+        self.path = path
+        self._store: Store | None = None
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as undo:
+            self._lock = _lock(beside(path, "lock"))
+            undo.callback(os.close, self._lock)
+            self._witness = Witness(beside(path, "witness"))
+            undo.callback(self._witness.close)
+            self._store, self._testimony = open_sound(path, self._witness)
+            undo.pop_all()
+        self.written = self._testimony.sequence
+        self._last_seal = _seal_at(self._store, self.written)
+        self.failed = False
+        self._ousted = False
+
+    @property
+    def epoch(self) -> str:
+        """The name of this history; another one means that something of the one before was lost."""
+        return self._testimony.epoch
+
+    def read(self, after: int, most: int) -> list[Row]:
+        return self._open().read(after, most)
+
+    def notes(self) -> dict[str, str]:
+        return {
+            str(name): str(value) for name, value, seal in self._open().notes() if is_note_sealed(name, value, seal)
+        }
+
+    def commit(self, deliveries: Sequence[Delivery], notes: Sequence[tuple[str, str]]) -> int:
+        """Makes them durable and has it witnessed; returns the sequence of the first."""
+        first = self.written + 1
+        rows = [to_row(first + n, delivery) for n, delivery in enumerate(deliveries)]
+        self.failed = True
+        self._open().write(rows, notes)
+        self.stay_in_place()
+        self._testify(rows)
+        self.failed = False
+        return first
+
+    def stay_in_place(self) -> None:
+        """Puts back what somebody has deleted or replaced."""
+        if not self._in_place():
+            log.error("the journal's files were taken away and are put back")
+            self._put_back()
+
+    def recover(self) -> list[Row]:
+        """Trusts nothing since the last success; returns the rows that stand though nobody was told so."""
+        if self._store is not None and self._in_place():
+            self._store.close()
+            self._store = None
+        if self._store is None:
+            self._store = self._reopen()
+        else:
+            self._put_back()
+        rows = self._store.read(self.written, -1)
+        self._testify(rows)
+        self.failed = False
+        return rows
+
+    def release(self) -> None:
+        if self._store is not None:
+            self._store.close()
+        self._witness.close()
+        os.close(self._lock)
+
+    def _open(self) -> Store:
+        if self._store is None:
+            raise sqlite3.OperationalError("the journal is not open")
+        return self._store
+
+    def _testify(self, rows: Sequence[Row]) -> None:
+        """Takes rows as written, after they are durable and before anybody is told."""
+        if not rows:
+            return
+        last = rows[-1]
+        if self._testimony.sequence < last[0]:
+            chain = reduce(chained, map(seal_of, rows), self._testimony.chain)
+            self._testimony = Testimony(self._testimony.epoch, last[0], chain)
+            self._witness.testify(self._testimony)
+        self.written, self._last_seal = last[0], seal_of(last)
+
+    def _in_place(self) -> bool:
+        return self._open().in_place() and self._has_lock() and self._has_witness()
+
+    def _has_lock(self) -> bool:
+        return identity(beside(self.path, "lock")) == _identity_of(self._lock)
+
+    def _has_witness(self) -> bool:
+        return identity(self._witness.path) == _identity_of(self._witness.descriptor)
+
+    def _put_back(self) -> None:
+        if self._ousted:
+            raise BlockingIOError(_TAKEN)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        if not self._has_lock():
+            self._ousted = True  # whoever has the lock may have acknowledged events: they are not written over
+            lock = _lock(beside(self.path, "lock"))
+            os.close(self._lock)
+            self._lock, self._ousted = lock, False
+        if not self._has_witness():
+            witness = Witness(self._witness.path)
+            witness.begin(self._testimony)
+            self._witness.close()
+            self._witness = witness
+        store = self._open()
+        if not store.in_place():
+            store.write_out()
+            self._store = None
+            store.close()
+            self._store = self._reopen()
+
+    def _reopen(self) -> Store:
+        """The same file as before in a moment; one that has lost its end or its head is examined and mended."""
+        adopt(self.path)
+        try:
+            store = Store(self.path)
+            if self._continues(store):
+                return store
+            store.close()
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+            log.error("the journal cannot be opened again", reason=str(error))
+        store, self._testimony = open_sound(self.path, self._witness)
+        return store
+
+    def _continues(self, store: Store) -> bool:
+        epochs = [value for name, value, _ in store.notes() if name == "epoch"]
+        return epochs == [self.epoch] and _seal_at(store, self.written) == self._last_seal
+
+
+def check(path: Path) -> None:
+    """What a start would stumble over: another server, a folder or a file that cannot be written, a foreign file.
+
+    Damage does not count, for a start mends it; and a WAL that is not empty is left as it is, for SQLite would
+    drop what it does not like of it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = _lock(beside(path, "lock"))
+    try:
+        witness = Witness(beside(path, "witness"))
+        witness.close()
+        if not contents(wal_path(path)):
+            Store(path).close()
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+        if not is_damage(path, error, witness.testimony is not None):
+            raise
+    finally:
+        os.close(lock)
+
+
+def _seal_at(store: Store, sequence: int) -> bytes:
+    """The seal of one row; `NOTHING` where there is none."""
+    rows = store.read(sequence - 1, 1)
+    return seal_of(rows[0]) if rows and rows[0][0] == sequence else NOTHING
+
+
+def _lock(path: Path) -> int:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise BlockingIOError(_TAKEN) from None
+    return descriptor
+
+
+def _identity_of(descriptor: int) -> tuple[int, int]:
+    status = os.fstat(descriptor)
+    return status.st_dev, status.st_ino

@@ -1,0 +1,181 @@
+"""The SQLite file: opened, written, read, and put back where it was; knows no queue, no thread and no fold.
+
+WAL, synchronous=FULL, one connection. SQLite goes on writing happily into a file that somebody has deleted; so
+the file's place is looked at after every commit, and as long as the connection is open nothing is lost: the
+whole of it is written out anew.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from wallboard.journal.rows import INSERT, NOTE, SELECT, TABLES, Row, sealed_note
+
+BUSY_SECONDS = 0.8
+_COMPANIONS = ("-wal", "-shm")
+
+Identity = tuple[int, int]
+
+
+class Held(sqlite3.OperationalError):
+    """Another program holds the file, for now."""
+
+    sqlite_errorcode = sqlite3.SQLITE_BUSY
+
+
+class Foreign(sqlite3.DatabaseError):
+    """A SQLite file, but no journal."""
+
+    sqlite_errorcode = sqlite3.SQLITE_NOTADB
+
+
+class Store:
+    """One open database. Every method may raise sqlite3.Error or OSError, after which it is not to be trusted."""
+
+    def __init__(self, path: Path) -> None:
+        """Opens the file, makes the tables where they are missing, and empties the WAL into it.
+
+        Emptying it matters after an fsync that failed: the kernel may have forgotten what it did not write, and
+        only what is written again is certain to be on the disk.
+        """
+        self.path = path
+        self.connection = connect(path)
+        try:
+            _bring_up_to_date(self.connection)
+            busy, _, _ = self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            if busy:
+                raise Held("another program holds the file")
+            self.connection.execute("BEGIN IMMEDIATE")
+            self.connection.execute("ROLLBACK")
+        except BaseException:
+            self.connection.close()
+            raise
+        self._places = {path: identity(path), wal_path(path): identity(wal_path(path))}
+
+    def write(self, rows: Sequence[Row], notes: Iterable[tuple[str, str]]) -> None:
+        """One commit; durable when it returns, if the file is still `in_place`."""
+        try:
+            self.connection.execute("BEGIN IMMEDIATE")
+            self.connection.executemany(INSERT, rows)
+            self.connection.executemany(NOTE, (sealed_note(*note) for note in notes))
+            self.connection.execute("COMMIT")
+        except sqlite3.Error:
+            with suppress(sqlite3.Error):
+                self.connection.rollback()
+            raise
+
+    def read(self, after: int, most: int) -> list[Row]:
+        return self.connection.execute(f"{SELECT} LIMIT {most}", (after,)).fetchall()
+
+    def notes(self) -> list[tuple[object, object, object]]:
+        """All notes with their seals, as they stand."""
+        return self.connection.execute("SELECT * FROM notes").fetchall()
+
+    def in_place(self) -> bool:
+        """True while the database and its WAL stand under their names."""
+        return all(identity(path) == known for path, known in self._places.items())
+
+    def write_out(self) -> None:
+        """Writes all that the connection holds into a copy, complete and on the disk, ready to `adopt`."""
+        unfinished = beside(self.path, "unfinished")
+        remove(unfinished)
+        copy = sqlite3.connect(unfinished, isolation_level=None)
+        try:
+            copy.execute("PRAGMA synchronous=FULL")
+            self.connection.backup(copy)
+        finally:
+            copy.close()
+        complete(self.path)
+
+    def close(self) -> None:
+        self.connection.close()
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    # A byte that has changed may make text that is no UTF-8; its seal tells, so it need not raise.
+    connection.text_factory = lambda text: text.decode("utf-8", "replace")
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    return connection
+
+
+def identity(path: Path) -> Identity | None:
+    """Which file stands under a name; `None` where there is none."""
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def beside(path: Path, word: str) -> Path:
+    """A file that belongs to the database, such as `wallboard.db.witness`."""
+    return path.with_name(f"{path.name}.{word}")
+
+
+def remove(path: Path) -> None:
+    """The database and its companions, as far as they are there."""
+    for suffix in ("", *_COMPANIONS, "-journal"):
+        Path(f"{path}{suffix}").unlink(missing_ok=True)
+
+
+def complete(path: Path) -> None:
+    """Calls the unfinished copy complete: from here on every start will `adopt` it."""
+    _synchronise(beside(path, "unfinished"))
+    os.replace(beside(path, "unfinished"), beside(path, "complete"))
+    _synchronise(path.parent)
+
+
+def adopt(path: Path) -> None:
+    """Lets a complete copy, if there is one, take the place of the database. Whatever stops it, it can be done again.
+
+    A WAL left behind would be replayed into the new file, so it goes first: all that it held is in the copy.
+    """
+    if not beside(path, "complete").exists():
+        return
+    for suffix in _COMPANIONS:
+        Path(f"{path}{suffix}").unlink(missing_ok=True)
+    os.replace(beside(path, "complete"), path)
+    _synchronise(path.parent)
+
+
+def _bring_up_to_date(connection: sqlite3.Connection) -> None:
+    """Makes the tables. Schema 1 had neither remarks nor seals on its notes."""
+    connection.executescript(TABLES)
+    if not _columns(connection, "deliveries") >= {"sequence", "hash", "body"}:
+        raise Foreign("its table named deliveries is none of ours")
+    if "remark" not in _columns(connection, "deliveries"):
+        connection.execute("ALTER TABLE deliveries ADD COLUMN remark TEXT")
+    if "seal" not in _columns(connection, "notes"):
+        connection.execute("ALTER TABLE notes ADD COLUMN seal BLOB")
+        notes = connection.execute("SELECT name, value FROM notes").fetchall()
+        connection.executemany(NOTE, (sealed_note(*note) for note in notes))
+
+
+def _columns(connection: sqlite3.Connection, table: str) -> set[str]:
+    return {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
+
+
+def wal_path(path: Path) -> Path:
+    return Path(f"{path}-wal")
+
+
+def contents(path: Path) -> bytes:
+    """What a file holds; nothing where there is none."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""
+
+
+def _synchronise(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
