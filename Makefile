@@ -12,6 +12,7 @@ serve: .venv/.runtime
 
 test: .venv/.dev
 	sh scripts/browser.sh
+	sh scripts/fault-tools.sh
 	$(VENV)/coverage erase
 	COVERAGE_PROCESS_START=$(CURDIR)/pyproject.toml $(VENV)/coverage run -m pytest
 	$(VENV)/coverage combine -q
