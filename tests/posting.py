@@ -58,8 +58,9 @@ class Posting(threading.Thread):
         assert not self.is_alive()
 
     def first(self, status: int, after: float) -> float | None:
-        """Seconds from `after` to the first such answer to a post that was sent then or later."""
-        return next((a.at - after for a in self.answers if a.sent_at >= after and a.status == status), None)
+        """Seconds from `after` to the first such answer; a 200 only counts if its post was sent then or later."""
+        since = (a for a in self.answers if (a.sent_at if a.status == 200 else a.at) >= after)
+        return next((a.at - after for a in since if a.status == status), None)
 
     def wait_for(self, status: int, after: float) -> float:
         wait_until(lambda: self.first(status, after) is not None, f"an answer {status}", within=15)

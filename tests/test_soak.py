@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from scripts.slopes import fit
-from scripts.soak import Run
+from scripts.soak_report import Run
 from tests.conftest import ROOT
 
 HOURS = [n / 360 for n in range(360)]
