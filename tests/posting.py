@@ -105,8 +105,8 @@ def assert_nothing_lost(server: Server, posted: Posting) -> None:
 
 def assert_refused_and_told(server: Server, posted: Posting, began: float) -> None:
     assert posted.wait_for(503, began) < REFUSED_WITHIN
-    assert server.client.get("/readyz").status_code == 503
-    assert UNWRITABLE in server.client.get("/boards/main").text
+    wait_until(lambda: server.client.get("/readyz").status_code == 503, "/readyz says so", REFUSED_WITHIN)
+    wait_until(lambda: UNWRITABLE in server.client.get("/boards/main").text, "the board says so", REFUSED_WITHIN)
 
 
 def assert_healed(server: Server, posted: Posting, ended: float) -> None:
