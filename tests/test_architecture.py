@@ -10,11 +10,10 @@ import pytest
 from tests.conftest import ROOT
 
 ORDER = [
-    "settings", "events", "bodies", "parse", "journal", "journal.rows", "journal.carve",
-    "journal.witness", "journal.store", "journal.soundness", "journal.custody", "journal.sqlite",
-    "offers", "calls", "totals", "board",
-    "figures", "state", "views", "tiles", "render", "feed", "clock", "screens", "intake", "access", "webhook", "pages",
-    "api", "application",
+    "settings", "events", "bodies", "parse", "journal", "journal.rows", "journal.carve", "journal.witness",
+    "journal.store", "journal.soundness", "journal.custody", "journal.sqlite", "offers", "calls", "ledger", "totals",
+    "usual", "board", "figures", "state", "views", "lamps", "tiles", "render", "feed", "clock", "screens", "intake",
+    "access", "webhook", "pages", "api", "application",
 ]  # fmt: skip
 OUTSIDE = {"__init__", "__main__", "replay", "sender"}
 NO_CLOCK = [*ORDER[1:4], *ORDER[ORDER.index("offers") : ORDER.index("feed")]]

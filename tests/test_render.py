@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from wallboard.render import Renderer
-from wallboard.views import AgentTile, Board, CallRow, Header, Hero, Notice, Panel, View, VisitTile
+from wallboard.views import AgentTile, Board, CallRow, Header, Hero, Lamp, Notice, Panel, View, VisitTile
 
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
 HOSTILE = "<script>alert('x')</script>\" onload=\"x"
@@ -131,7 +131,8 @@ BOARD = Board(
     slug="main",
     sequence=7,
     header=Header(
-        name="Main", time_zone="UTC", utc_offset_seconds=0, last_event_at_ms=1000, presumed_ended=0
+        name="Main", time_zone="UTC", utc_offset_seconds=0, last_event_at_ms=1000, presumed_ended=0,
+        pbx=Lamp(state="normal", alarm="calm", text="PBX"), journal=Lamp(state="fine", alarm="calm", text="Journal"),
     ),
     notice=Notice(alarm="calm", text=""),
     hero=HERO,

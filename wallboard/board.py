@@ -13,7 +13,9 @@ import msgspec
 
 from wallboard.calls import Call, CallState, OfferState
 from wallboard.events import AnyEvent, OfferEvent, Place, Summarised
+from wallboard.ledger import Book
 from wallboard.totals import Contribution, Day, Thresholds, contribution
+from wallboard.usual import Pbx
 
 _SHELVES: tuple[CallState, ...] = ("ringing", "waiting", "talking")
 _AGENT_REMEMBERED = timedelta(days=7)
@@ -81,6 +83,8 @@ class Board:
         self.places: dict[Place, datetime] = {}
         self.days: dict[date, Day] = {}
         self.last_event_at: datetime | None = None
+        self.pbx = Pbx(rules.zone)
+        self.book = Book()
         self._newest_day: date | None = None
         self._contributions: dict[str, tuple[date, Contribution]] = {}
         self._voicemail_days: dict[tuple[str, datetime | None], date] = {}
@@ -96,6 +100,8 @@ class Board:
         self.last_event_at = event.received_at
         self._turn_day(event.received_at)
         call = self.calls.get(event.call_id)
+        self.pbx.hear(event, begins_call=call is None)
+        self.book.hear(event)
         if call is None:
             call = self.calls[event.call_id] = Call(event.call_id, event.received_at)
         news = call.hear(event)
@@ -103,6 +109,8 @@ class Board:
             self._note_names(event)
             self._count(call)
             self._count_voicemails(call)
+        else:
+            self.book.repeat(self.rules.day_of(event.received_at))
         self._shelve(call, event.received_at)
         return news
 
@@ -162,9 +170,12 @@ class Board:
         if state != "ended":
             self._shelf[call.id] = state
             self._live[state][call.id] = call
+        elif call.counts:
+            self.book.post(call, self._contributions[call.id][0])
         self._set_phones(call, call.phones(), at)
 
     def _unshelve(self, call: Call) -> None:
+        self.book.withdraw(call.id)
         state = self._shelf.pop(call.id, None)
         if state is None:
             return
@@ -202,8 +213,13 @@ class Board:
                 self._set_phones(call, call.phones(), call.last_received_at)
 
     def _count_presumed(self, call: Call, by: int) -> None:
+        day = self._contributions[call.id][0]
+        if by > 0:
+            self.book.post(call, day)
+        else:
+            self.book.withdraw(call.id)
         if call.is_inbound:
-            self.day(self._contributions[call.id][0]).presumed_ended += by
+            self.day(day).presumed_ended += by
 
     def live_calls(self) -> list[Call]:
         """Every call that rings, waits or talks, as of the last `settle`; newest first."""
@@ -232,7 +248,7 @@ class Board:
         """
         for call in self.calls.values():
             if call.step_clock(by):
-                self._count(call)
+                self._count_anew(call)
         for agent in self.agents.values():
             agent.heard_at += by
             agent.idle_since = agent.idle_since and agent.idle_since + by
@@ -241,7 +257,20 @@ class Board:
                 self._set_phones(call, call.phones(), call.last_received_at)
         self.places = {place: at + by for place, at in self.places.items()}
         self.last_event_at = self.last_event_at and self.last_event_at + by
+        self.pbx.step_clock(by)
+        self.book.step_clock(by)
         self._newest_day = None
+
+    def _count_anew(self, call: Call) -> None:
+        """Counts a call whose day may be another one now."""
+        presumed = self.is_presumed(call)
+        if presumed:
+            self._count_presumed(call, -1)
+        self._count(call)
+        if presumed:
+            self._count_presumed(call, 1)
+        elif call.counts and call.state() == "ended":
+            self.book.post(call, self._contributions[call.id][0])
 
     # --- forgetting ----------------------------------------------------------------------------------
 
@@ -267,3 +296,4 @@ class Board:
             for recorded_at in call.voicemails:
                 self._voicemail_days.pop((call_id, recorded_at), None)
         del self.days[day]
+        self.book.forget(day)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sse_starlette import EventSourceResponse
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
+from wallboard import lamps
 from wallboard.access import bearer, is_at_the_machine, is_token
 from wallboard.intake import Intake
+from wallboard.ledger import Ledger, diagnose
 from wallboard.parse import EVENT_TYPES
 from wallboard.render import Renderer
 from wallboard.screens import Screens
@@ -132,6 +134,27 @@ class Pages:
                 }
                 for aside in self._intake.set_aside
             ],
+            **self._completeness(datetime.now(UTC)),
+        }
+
+    def _completeness(self, now: datetime) -> dict[str, Any]:
+        """How the PBX stands, and what did not come of what today's calls imply."""
+        board = self._intake.board
+        board.settle(now)
+        today = board.rules.day_of(now)
+        sums, health = board.book.ledger(today, now), board.pbx.health(board.last_event_at, now)
+        seen = {trigger for trigger, at in board.book.heard_at.items() if board.rules.day_of(at) == today}
+        return {
+            "pbx": {
+                "state": health.state,
+                "alarm": lamps.pbx(health, board.last_event_at, now).alarm,
+                "words": lamps.silence_words(health, board.last_event_at, now),
+                "clock": lamps.clock_words(health),
+            },
+            "ledger": {
+                "counts": _counts(sums, board.day(today).presumed_ended),
+                "triggers": [(row, TRIGGERS[row.trigger]) for row in diagnose(sums, seen)],
+            },
         }
 
     def _local(self, moment: datetime | None) -> str:
@@ -158,6 +181,19 @@ def _row(kind: str, name: str, seen: Any, local: Callable[[datetime | None], str
         "last_at": local(seen.last_at),
         "body": body[:4_000],
     }
+
+
+def _counts(sums: Ledger, presumed_ended: int) -> list[tuple[str, int]]:
+    return [
+        ("Calls complete", sums.calls_complete),
+        ("Calls incomplete", sums.calls_incomplete),
+        ("Calls without an end", sums.calls_without_end),
+        ("Summaries without offers", sums.summaries_without_offers),
+        ("Offers without their answer", sums.offers_without_answer),
+        ("Offers without their completion", sums.offers_without_completion),
+        ("Repeated today", sums.duplicates),
+        ("Presumed ended", presumed_ended),
+    ]
 
 
 def _masked(value: Any, name: str = "") -> Any:

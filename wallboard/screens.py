@@ -83,7 +83,7 @@ class Screens:
 
     async def run(self, every: Callable[[], Any]) -> None:
         """Publishes changes at once (at most every 50 ms), time's own changes each second, heartbeats each 2 s."""
-        await asyncio.gather(self._publishing(), self._ticking(every), self._beating())
+        await asyncio.gather(self._publishing(), self._ticking(), _each_second(every), self._beating())
 
     async def _publishing(self) -> None:
         while True:
@@ -92,10 +92,9 @@ class Screens:
             self._publish()
             await asyncio.sleep(COALESCE_SECONDS)
 
-    async def _ticking(self, every: Callable[[], Any]) -> None:
+    async def _ticking(self) -> None:
         while True:
             await asyncio.sleep(1)
-            await every()
             self._dirty.set()
 
     async def _beating(self) -> None:
@@ -142,3 +141,10 @@ class Screens:
             "build": self.build,
             "sequence": sequence,
         }
+
+
+async def _each_second(every: Callable[[], Any]) -> None:
+    """Apart from the ticks: it may hang on a disk that does not answer, and that is what the screens must show."""
+    while True:
+        await asyncio.sleep(1)
+        await every()

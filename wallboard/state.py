@@ -10,9 +10,11 @@ from wallboard import figures
 from wallboard.board import Agent, Board
 from wallboard.calls import Call
 from wallboard.events import Place
+from wallboard.ledger import TRIGGERS, Ledger
 from wallboard.offers import Offer
 from wallboard.settings import Formula
 from wallboard.totals import AgentSums, Day, VisitSums
+from wallboard.usual import Health
 
 ENDED_CALLS = 200
 
@@ -99,6 +101,8 @@ def state(
         "components": [{"name": name, "today": n} for name, n in sorted(day.components.items()) if n],
         "webhooks": {"last_event_at": iso(board.last_event_at), **webhooks},
         "journal": {**journal, "lost_today": sum(day.losses), "mended_today": len(day.losses)},
+        "ledger": _ledger(board.book.ledger(today, now), day.presumed_ended),
+        "pbx": {"last_event_at": iso(board.last_event_at), **_pbx(board.pbx.health(board.last_event_at, now))},
     }
 
 
@@ -191,3 +195,31 @@ def _visit_figures(sums: VisitSums, formula: Formula) -> dict[str, Any]:
         "average_handle_time": figures.average_handle_time(sums),
         "longest_wait_today": figures.longest_wait_today(sums),
     }
+
+
+def _ledger(sums: Ledger, presumed_ended: int) -> dict[str, Any]:
+    return {
+        "calls_complete": sums.calls_complete,
+        "calls_incomplete": sums.calls_incomplete,
+        "calls_without_end": sums.calls_without_end,
+        "summaries_without_offers": sums.summaries_without_offers,
+        "offers_without_answer": sums.offers_without_answer,
+        "offers_without_completion": sums.offers_without_completion,
+        "duplicates": sums.duplicates,
+        "presumed_ended": presumed_ended,
+        "triggers": [
+            {"type": name, "expected": sums.expected[name], "missing": sums.missing[name]} for name in TRIGGERS
+        ],
+    }
+
+
+def _pbx(health: Health) -> dict[str, Any]:
+    return {
+        "state": health.state,
+        "expected_events": _rounded(health.expected_events),
+        "clock_offset_seconds": _rounded(health.clock_offset_seconds),
+    }
+
+
+def _rounded(number: float | None) -> float | None:
+    return None if number is None else round(number, 1)

@@ -10,13 +10,14 @@ from typing import Literal
 
 import msgspec
 
-from wallboard import figures, views
+from wallboard import figures, lamps, views
 from wallboard.board import Agent, Board
 from wallboard.calls import Call
 from wallboard.events import Place
 from wallboard.settings import Formula
 from wallboard.state import Standing, standings
 from wallboard.totals import AgentSums, Day, VisitSums
+from wallboard.usual import Health
 from wallboard.views import Alarm
 
 CALLS_SHOWN = 8
@@ -44,6 +45,7 @@ def compose(board: Board, now: datetime, look: Look, *, sequence: int, trouble: 
     """The whole screen at `now`; `trouble` is why the journal cannot be written."""
     board.settle(now)
     day = board.day(board.rules.day_of(now))
+    health = board.pbx.health(board.last_event_at, now)
     live = board.live_calls()
     standing = standings(live)
     queues = _places(board, "queue", day, standing, look, now)
@@ -58,14 +60,14 @@ def compose(board: Board, now: datetime, look: Look, *, sequence: int, trouble: 
     return views.Board(
         slug=look.slug,
         sequence=sequence,
-        header=_header(board, now, day, look),
-        notice=_gravest(_notices(board, day, trouble)),
+        header=_header(board, now, day, look, health, trouble),
+        notice=_gravest(_notices(board, day, health, trouble)),
         hero=_hero(board, day, live, look, now),
         panels=tuple(panels),
     )
 
 
-def _header(board: Board, now: datetime, day: Day, look: Look) -> views.Header:
+def _header(board: Board, now: datetime, day: Day, look: Look, health: Health, trouble: str | None) -> views.Header:
     offset = now.astimezone(board.rules.zone).utcoffset()
     return views.Header(
         name=look.name,
@@ -73,10 +75,12 @@ def _header(board: Board, now: datetime, day: Day, look: Look) -> views.Header:
         utc_offset_seconds=int(offset.total_seconds()) if offset else 0,
         last_event_at_ms=_ms(board.last_event_at),
         presumed_ended=day.presumed_ended,
+        pbx=lamps.pbx(health, board.last_event_at, now),
+        journal=lamps.journal(trouble, day.losses),
     )
 
 
-def _notices(board: Board, day: Day, trouble: str | None) -> Iterator[views.Notice]:
+def _notices(board: Board, day: Day, health: Health, trouble: str | None) -> Iterator[views.Notice]:
     """All that there is to say, one notice each."""
     if trouble is not None:
         yield views.Notice(
@@ -84,6 +88,8 @@ def _notices(board: Board, day: Day, trouble: str | None) -> Iterator[views.Noti
         )
     if day.losses:
         yield _loss(sum(day.losses))
+    if health.clocks_differ:
+        yield views.Notice(alarm="warn", text=lamps.clock_words(health))
     if board.last_event_at is None:
         yield views.Notice(alarm="calm", text="Nothing has arrived from the PBX yet. See /setup.")
 

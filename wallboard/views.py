@@ -20,14 +20,24 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     """A value that one partial draws. Equal views give equal HTML."""
 
 
+class Lamp(View, frozen=True, kw_only=True):
+    """One link of the chain from the PBX to the wall: `state` for scripts, `text` for people."""
+
+    state: Literal["normal", "quiet", "learning", "nothing", "fine", "mended", "trouble"]
+    alarm: Alarm
+    text: str
+
+
 class Header(View, frozen=True, kw_only=True):
-    """The strip at the top; clock, data age and link are ticked by the browser."""
+    """The strip at the top; clock, data age and the viewer's own link are ticked by the browser."""
 
     name: str
     time_zone: str
     utc_offset_seconds: int
     last_event_at_ms: int | None
     presumed_ended: int
+    pbx: Lamp
+    journal: Lamp
 
 
 class Notice(View, frozen=True, kw_only=True):
