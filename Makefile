@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv/bin
 
-.PHONY: demo serve test test-newest lint torn crash vendor screenshots clean
+.PHONY: demo serve test test-newest lint torn crash soak vendor screenshots clean
 
 demo: .venv/.runtime
 	$(VENV)/python -m wallboard demo
@@ -12,6 +12,7 @@ serve: .venv/.runtime
 
 test: .venv/.dev
 	sh scripts/browser.sh
+	sh scripts/fault-tools.sh
 	$(VENV)/coverage erase
 	COVERAGE_PROCESS_START=$(CURDIR)/pyproject.toml $(VENV)/coverage run -m pytest
 	$(VENV)/coverage combine -q
@@ -40,6 +41,11 @@ vendor: .venv/.dev
 screenshots: .venv/.dev
 	sh scripts/browser.sh
 	$(VENV)/python scripts/screenshots.py
+
+# SECONDS=600 for a short one; the samples are in build/soak.json while it runs.
+soak: .venv/.dev
+	sh scripts/browser.sh
+	$(VENV)/python -m scripts.soak $(or $(SECONDS),3600)
 
 .venv/.runtime: requirements.txt
 	PYTHON=$(PYTHON) sh scripts/venv.sh requirements.txt

@@ -107,7 +107,7 @@
   }
 
   function learn(beat) {
-    window.wallboard.heardServerTime(beat.server_now);
+    window.wallboard.heardServerTime(beat.server_now, beat.boot + ":" + beat.clock_steps);
     if (beat.build !== root.dataset.build) renew(beat.build);
   }
 

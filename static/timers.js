@@ -9,12 +9,16 @@
   const KEPT_SAMPLES = 30;
 
   // Each sample is server time minus performance.now(), too small by its delay: the largest is the best.
-  // Old ones drop out, so that a step of the server's clock is followed within a minute.
-  const samples = [Number(root.dataset.now) - performance.now()];
+  // Those of another clock, or of before a step of this one, tell nothing any more.
+  let samples = [Number(root.dataset.now) - performance.now()];
+  let samplesOf = "";
 
-  function heardServerTime(iso) {
+  // `of` names the server's clock; it changes when that is stepped, and when another server answers.
+  function heardServerTime(iso, of) {
     const instant = Date.parse(iso);
     if (isNaN(instant)) return;
+    if (of !== samplesOf) samples = [];
+    samplesOf = of;
     samples.push(instant - performance.now());
     if (samples.length > KEPT_SAMPLES) samples.shift();
   }

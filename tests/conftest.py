@@ -17,6 +17,8 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from tests.faults import Faults, compiled
+
 ROOT = Path(__file__).resolve().parent.parent
 TOKEN, API_TOKEN = "a-pbx-token-for-tests", "an-api-token-for-tests"
 CHROMIUM_FLAGS = [
@@ -140,6 +142,33 @@ def idle_server(tmp_path: Path) -> Iterator[Server]:
 @pytest.fixture
 def server(idle_server: Server) -> Server:
     return idle_server.start()
+
+
+@pytest.fixture(scope="session")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """tests/faults.c, compiled."""
+    return compiled(tmp_path_factory.mktemp("faults"))
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A folder with the journal in it, and nothing else."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def faults(library: Path, data: Path) -> Faults:
+    return Faults(library, data)
+
+
+@pytest.fixture
+def faulty(tmp_path: Path, data: Path, faults: Faults) -> Iterator[Server]:
+    """A server whose disk and clock obey `faults`."""
+    server = Server(tmp_path, **faults.environment, DATABASE_URL=f"sqlite:///{data}/wallboard.db").start()
+    yield server
+    server.close()
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from tests.conftest import ROOT
 ORDER = [
     "settings", "events", "bodies", "parse", "journal", "journal.rows", "journal.carve", "journal.witness",
     "journal.store", "journal.soundness", "journal.custody", "journal.sqlite", "offers", "calls", "ledger", "totals",
-    "limits", "namesakes", "usual", "board", "figures", "state", "views", "lamps", "tiles", "render", "feed",
+    "limits", "namesakes", "usual", "board", "figures", "state", "views", "lamps", "tiles", "render", "feed", "clock",
     "screens", "intake", "access", "webhook", "pages", "api", "application",
 ]  # fmt: skip
 OUTSIDE = {"__init__", "__main__", "replay", "sender"}
@@ -51,6 +51,11 @@ def test_the_fold_and_the_views_read_no_clock(module: str) -> None:
     assert ".now(" not in source
     assert "time.time" not in source
     assert "random" not in source
+
+
+@pytest.mark.parametrize("module", [name for name in ORDER if name != "clock" and not name.startswith("journal")])
+def test_the_server_reads_the_time_of_day_in_one_place(module: str) -> None:
+    assert "datetime.now(" not in (ROOT / "wallboard" / f"{path_of(module)}.py").read_text()
 
 
 @pytest.mark.parametrize("module", ORDER)

@@ -27,6 +27,7 @@ from tests.test_door import comparable
 from wallboard import limits
 from wallboard.board import Board, Rules
 from wallboard.bodies import Unreadable, decode
+from wallboard.clock import Clock
 from wallboard.intake import Intake
 from wallboard.journal import SCHEMA, Delivery, Entry
 from wallboard.journal.sqlite import SqliteJournal
@@ -374,7 +375,7 @@ def fresh() -> Intake:
     """An intake that is fed with entries directly; its journal is never opened."""
     zone = ZoneInfo("Australia/Sydney")
     journal = SqliteJournal(Path("never-opened"))
-    return Intake(Reader(zone=zone), Board(Rules(zone=zone)), journal, lambda: None)
+    return Intake(Reader(zone=zone), Board(Rules(zone=zone)), journal, Clock(), lambda: None)
 
 
 def feed(intake: Intake, bodies: list[bytes]) -> None:

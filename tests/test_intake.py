@@ -11,6 +11,7 @@ import pytest
 
 from tests.samples import Body, rang
 from wallboard.board import Board, Rules
+from wallboard.clock import Clock
 from wallboard.events import AnyEvent
 from wallboard.intake import Intake, Receipt
 from wallboard.journal.sqlite import SqliteJournal
@@ -33,7 +34,7 @@ def fed(path: Path, *bodies: Body) -> tuple[Intake, list[Receipt], int]:
     async def run() -> tuple[Intake, list[Receipt]]:
         journal = SqliteJournal(path)
         board = FussyBoard(Rules(zone=ZoneInfo("UTC")))
-        intake = Intake(Reader(zone=ZoneInfo("UTC")), board, journal, lambda: changes.append(None))
+        intake = Intake(Reader(zone=ZoneInfo("UTC")), board, journal, Clock(), lambda: changes.append(None))
         await intake.open()
         receipts = [await intake.accept(json.dumps(body).encode(), None) for body in bodies]
         await journal.close()

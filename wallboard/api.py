@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import asyncio
 
 import msgspec
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, generate_latest
@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from wallboard.access import bearer, is_token
+from wallboard.clock import Clock
 from wallboard.intake import Intake
 from wallboard.journal import Journal
 from wallboard.screens import Screens
@@ -22,8 +23,9 @@ _NO_STORE = {"Cache-Control": "no-store"}
 class Api:
     """Everything that machines read."""
 
-    def __init__(self, settings: Settings, intake: Intake, journal: Journal, screens: Screens) -> None:
+    def __init__(self, settings: Settings, intake: Intake, journal: Journal, clock: Clock, screens: Screens) -> None:
         self._settings = settings
+        self._clock = clock
         self._intake = intake
         self._journal = journal
         self._screens = screens
@@ -36,7 +38,7 @@ class Api:
             return JSONResponse({"error": "unavailable", "detail": "The journal is being replayed."}, 503)
         document = state(
             self._intake.board,
-            datetime.now(UTC),
+            self._clock.now(),
             sequence=self._journal.head,
             webhooks=self._intake.counts(),
             journal={"epoch": self._journal.epoch, "trouble": self._journal.trouble},
@@ -68,6 +70,8 @@ class Api:
         for name, count in self._intake.counts().items():
             Counter(f"wallboard_webhooks_{name}", f"Webhooks {name}", registry=registry).inc(count)
         Gauge("wallboard_viewers", "Open board streams", registry=registry).set(self._screens.viewers)
+        Gauge("wallboard_calls", "Calls held in memory", registry=registry).set(len(self._intake.board.calls))
+        Gauge("wallboard_tasks", "Running asyncio tasks", registry=registry).set(len(asyncio.all_tasks()))
         Gauge("wallboard_sequence", "Last journal entry applied", registry=registry).set(self._journal.head)
         Gauge("wallboard_ready", "1 if the journal is replayed and writable", registry=registry).set(
             self._intake.ready and self._journal.trouble is None

@@ -23,6 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from wallboard.api import Api
 from wallboard.board import Board, Rules
+from wallboard.clock import Clock
 from wallboard.intake import Intake
 from wallboard.journal import JournalError, JournalUnavailable
 from wallboard.journal.sqlite import SqliteJournal, check
@@ -76,6 +77,7 @@ def rules_of(settings: Settings) -> Rules:
 
 def create_app(settings: Settings) -> Starlette:
     """The whole server as one ASGI application."""
+    clock = Clock()
     renderer = Renderer(TEMPLATES)
     board = Board(rules_of(settings))
     journal = SqliteJournal(settings.sqlite_path)
@@ -84,11 +86,11 @@ def create_app(settings: Settings) -> Starlette:
         service_level_seconds=settings.service_level_seconds,
         formula=settings.service_level_formula,
     )
-    screens = Screens(board, journal, renderer, look, build_of(TEMPLATES, STATIC))
+    screens = Screens(board, journal, clock, renderer, look, build_of(TEMPLATES, STATIC))
     reader = Reader(zone=settings.zone, components=settings.components)
-    intake = Intake(reader, board, journal, screens.changed)
-    api = Api(settings, intake, journal, screens)
-    pages = Pages(settings, intake, screens, renderer)
+    intake = Intake(reader, board, journal, clock, screens.changed)
+    api = Api(settings, intake, journal, clock, screens)
+    pages = Pages(settings, intake, clock, screens, renderer)
     door = Door(intake, settings.pbx_tokens)
 
     app = Starlette(
@@ -119,6 +121,8 @@ def _lifespan(
     intake: Intake, journal: SqliteJournal, screens: Screens
 ) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
     async def every_second() -> None:
+        with suppress(JournalUnavailable):
+            await intake.follow_clock()
         await _keep_refusals(intake, journal)
 
     async def run() -> None:

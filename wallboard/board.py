@@ -259,6 +259,40 @@ class Board:
         """The day's calls that ended last, newest first."""
         return [self.calls[call_id] for _, call_id in reversed(self.day(day).ended[-most:])]
 
+    # --- the clock -----------------------------------------------------------------------------------
+
+    def step_clock(self, by: timedelta) -> None:
+        """Restates by the clock as it goes from now on all that our own clock told; what the PBX told stays.
+
+        Everything moves alike, so what lies in order of its last news stays in that order.
+        """
+        for call in self.calls.values():
+            if call.step_clock(by):
+                self._count_anew(call)
+        for agent in self.agents.values():
+            agent.heard_at += by
+            agent.idle_since = agent.idle_since and agent.idle_since + by
+        for shelf in self._live.values():
+            for call in shelf.values():
+                self._set_phones(call, call.phones(), call.last_received_at)
+        self.places = {place: at + by for place, at in self.places.items()}
+        self.last_event_at = self.last_event_at and self.last_event_at + by
+        self._names.step_clock(by)
+        self.pbx.step_clock(by)
+        self.book.step_clock(by)
+        self._newest_day = None
+
+    def _count_anew(self, call: Call) -> None:
+        """Counts a call whose day may be another one now."""
+        presumed = self.is_presumed(call)
+        if presumed:
+            self._count_presumed(call, -1)
+        self._count(call)
+        if presumed:
+            self._count_presumed(call, 1)
+        elif call.counts and call.state() == "ended":
+            self.book.post(call, self._contributions[call.key][0])
+
     # --- forgetting ----------------------------------------------------------------------------------
 
     def _turn_day(self, received_at: datetime) -> None:

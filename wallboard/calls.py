@@ -8,7 +8,7 @@ on arrival.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from wallboard.events import (
@@ -212,6 +212,21 @@ class Call:
 
     def _is_closed(self, places: tuple[Place, ...]) -> bool:
         return any(self.visits[place].summary or self.is_answered(place) for place in places if place in self.visits)
+
+    def step_clock(self, by: timedelta) -> bool:
+        """Moves what was read from our own clock; True if the numbers hang on that, for want of the PBX's word."""
+        by_our_clock = self.told_start_at is None or self.ended_at == self.ended_heard_at
+        if self.known_at == self.first_received_at:
+            self.known_at += by
+        self.first_received_at += by
+        self.last_received_at += by
+        self.ended_heard_at = self.ended_heard_at and self.ended_heard_at + by
+        for offer in self.offers.values():
+            offer.ringing_since = offer.ringing_since and offer.ringing_since + by
+            offer.talking_heard_at = offer.talking_heard_at and offer.talking_heard_at + by
+        for visit in self.visits.values():
+            visit.entered_at = visit.entered_at and visit.entered_at + by
+        return by_our_clock
 
     # --- what it all means ---------------------------------------------------------------------------
 

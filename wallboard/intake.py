@@ -5,9 +5,11 @@ Everything here but `refused` is a function of the journal, so a restart counts 
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Callable
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -15,11 +17,13 @@ import structlog
 
 from wallboard.board import Board
 from wallboard.bodies import Body, Unreadable, decode
-from wallboard.journal import EVENTS_LOST, Delivery, Entry, Journal
+from wallboard.clock import Clock
+from wallboard.journal import EVENTS_LOST, Delivery, Entry, Journal, JournalUnavailable
 from wallboard.limits import Limit
 from wallboard.parse import EVENT_TYPES, Reader, Unrecognised, type_of
 from wallboard.settings import parse_meaning
 
+_MILLISECOND = timedelta(milliseconds=1)
 _SHOWN = 20
 _UNKNOWN_TYPES = 50
 OTHER_TYPES = "(other types)"
@@ -55,9 +59,12 @@ class SetAside(msgspec.Struct, frozen=True):
 class Intake:
     """Takes bodies in. `changed` is called after every entry that was applied."""
 
-    def __init__(self, reader: Reader, board: Board, journal: Journal, changed: Callable[[], None]) -> None:
+    def __init__(
+        self, reader: Reader, board: Board, journal: Journal, clock: Clock, changed: Callable[[], None]
+    ) -> None:
         self._reader = reader
         self._journal = journal
+        self._clock = clock
         self._changed = changed
         self.board = board
         self.ready = False
@@ -70,7 +77,9 @@ class Intake:
         self.set_aside: deque[SetAside] = deque(maxlen=_SHOWN)
         self._remarks: dict[str, Callable[[dict[str, Any], datetime], None]] = {
             EVENTS_LOST: lambda said, at: board.lose(said["lost"], at),
+            "clock_stepped": self._step_clock,
         }
+        self._telling: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         """Replays the journal; JournalError if it cannot be opened."""
@@ -78,6 +87,10 @@ class Intake:
         self.refused = int(self._journal.noted("refused") or 0)
         noted = self._journal.noted("refused_at")
         self.refused_at = datetime.fromisoformat(noted) if noted else None
+        last, now = self.board.last_event_at, self._clock.now()
+        if last is not None and last > now:  # set back while no server ran
+            with suppress(JournalUnavailable):
+                await self._tell_step(now - last)
         self.ready = True
 
     async def accept(self, raw: bytes, meaning: str | None) -> Receipt:
@@ -87,8 +100,9 @@ class Intake:
             decode(raw)
         except Unreadable as error:
             refusal = error
+        await self.follow_clock()
         delivery = Delivery(
-            received_at=datetime.now(UTC), body=raw, meaning=meaning, refusal=str(refusal) if refusal else None
+            received_at=self._clock.now(), body=raw, meaning=meaning, refusal=str(refusal) if refusal else None
         )
         receipt: Receipt = await self._journal.append(delivery)
         if refusal is not None:
@@ -98,12 +112,32 @@ class Intake:
     async def remark(self, name: str, value: dict[str, Any]) -> None:
         """Puts the server's own word into the journal, where the fold hears it; JournalUnavailable."""
         body = msgspec.json.encode(value)
-        await self._journal.append(Delivery(received_at=datetime.now(UTC), body=body, remark=name))
+        await self._journal.append(Delivery(received_at=self._clock.now(), body=body, remark=name))
+
+    async def follow_clock(self) -> None:
+        """Has every step of the clock in the journal before anything else is; JournalUnavailable."""
+        step = self._clock.step()
+        if step is None:
+            return
+        if self._telling is None or self._telling.done():
+            self._telling = asyncio.create_task(self._tell_step(step))
+        await asyncio.shield(self._telling)
+
+    async def _tell_step(self, by: timedelta) -> None:
+        log.warning("the clock was stepped", by_seconds=by.total_seconds())
+        await self.remark("clock_stepped", {"by_ms": by // _MILLISECOND})
+
+    def _step_clock(self, value: dict[str, Any], at: datetime) -> None:
+        """Board and clock move together, so that a remark told twice is set right by the next."""
+        by = value["by_ms"] * _MILLISECOND
+        self.board.step_clock(by)
+        if self.ready:
+            self._clock.adopt(by)
 
     def refuse(self) -> None:
         """Counts a body that came without a valid token."""
         self.refused += 1
-        self.refused_at = datetime.now(UTC)
+        self.refused_at = self._clock.now()
 
     def apply(self, entry: Entry) -> Receipt:
         """Folds one entry in; never raises, for a poisoned event must not stop the fold or the next start."""

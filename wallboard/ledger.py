@@ -159,6 +159,11 @@ class Book:
         """Forgets the day and all before it."""
         self._days = {known: sums for known, sums in self._days.items() if known > day}
 
+    def step_clock(self, by: timedelta) -> None:
+        """Restates by our own clock, which was stepped, when what was heard."""
+        self.heard_at = {trigger: at + by for trigger, at in self.heard_at.items()}
+        self._fresh = OrderedDict((key, at + by) for key, at in self._fresh.items())
+
     def ledger(self, day: date, now: datetime) -> Ledger:
         """The day's sums as a new object, without incomplete calls that were heard of within GRACE before `now`."""
         sums = copy(self._ledger(day))

@@ -7,7 +7,7 @@ limit a newcomer is folded into one remainder of its kind: its calls still count
 from __future__ import annotations
 
 from collections import Counter
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Literal
 
 import msgspec
@@ -95,6 +95,11 @@ class Names:
             self._beyond.clear()
         for kind, heard in self._heard.items():
             self._heard[kind] = {name: at for name, at in heard.items() if at > forgotten_before}
+
+    def step_clock(self, by: timedelta) -> None:
+        """Restates by our own clock, which was stepped, when each name was heard."""
+        for kind, heard in self._heard.items():
+            self._heard[kind] = {name: at + by for name, at in heard.items()}
 
     def _place(self, place: Place, at: datetime) -> Place:
         kept = self.admit(_KIND_OF_PLACE[place.kind], place.name, at)

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import secrets
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import msgspec
 
 from wallboard import __version__, views
 from wallboard.board import Board
+from wallboard.clock import Clock
 from wallboard.feed import Feed, message
 from wallboard.journal import Journal
 from wallboard.render import Renderer
@@ -35,12 +36,16 @@ def build_of(*folders: Path) -> str:
 class Screens:
     """The one board `main` and its viewers."""
 
-    def __init__(self, board: Board, journal: Journal, renderer: Renderer, look: Look, build: str) -> None:
+    def __init__(
+        self, board: Board, journal: Journal, clock: Clock, renderer: Renderer, look: Look, build: str
+    ) -> None:
         self._board = board
+        self._clock = clock
         self._journal = journal
         self._renderer = renderer
         self._look = look
         self._dirty = asyncio.Event()
+        self._steps = 0
         self._shown: views.Board | None = None
         self._snapshot: tuple[views.Board, bytes] | None = None
         self.boot = secrets.token_hex(6)
@@ -60,14 +65,14 @@ class Screens:
         self._dirty.set()
 
     def page(self) -> bytes:
-        now = datetime.now(UTC)
+        now = self._clock.now()
         return self._renderer.page(
             self._compose(now), boot=self.boot, build=self.build, now_ms=int(now.timestamp() * 1000)
         )
 
     def polled(self) -> dict[str, Any]:
         """What a screen fetches where a middlebox swallows the stream."""
-        board = self._compose(datetime.now(UTC))
+        board = self._compose(self._clock.now())
         return {**self._pulse(), "sequence": board.sequence, "html": self._renderer.snapshot(board).decode()}
 
     def watch(self) -> AsyncIterator[bytes]:
@@ -94,22 +99,28 @@ class Screens:
 
     async def _beating(self) -> None:
         while True:
-            self.feed.beat(message("heartbeat", msgspec.json.encode(self._pulse())))
+            self._beat()
             await asyncio.sleep(HEARTBEAT_SECONDS)
 
     def _publish(self) -> None:
         if not self.viewers:
             self._shown = None
             return
-        after = self._compose(datetime.now(UTC))
+        after = self._compose(self._clock.now())
         if self._shown is not None and (fragments := self._renderer.changes(self._shown, after)):
             self.feed.publish(self._tiles(after, fragments))
         self._shown = after
+        if self._steps != self._clock.steps:
+            self._steps = self._clock.steps
+            self._beat()
+
+    def _beat(self) -> None:
+        self.feed.beat(message("heartbeat", msgspec.json.encode(self._pulse())))
 
     def _snapshot_message(self) -> bytes:
         """The board that the others see, whole; so that the next frame's changes fit for everybody."""
         if self._shown is None:
-            self._shown = self._compose(datetime.now(UTC))
+            self._shown = self._compose(self._clock.now())
         if self._snapshot is None or self._snapshot[0] is not self._shown:
             self._snapshot = (self._shown, self._tiles(self._shown, self._renderer.snapshot(self._shown)))
         return self._snapshot[1]
@@ -121,9 +132,15 @@ class Screens:
         return message("tiles", html, id=f"{self.boot}:{board.sequence}")
 
     def _pulse(self) -> dict[str, Any]:
-        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        now = self._clock.now().isoformat(timespec="milliseconds")
         sequence = self._shown.sequence if self._shown is not None else self._journal.head
-        return {"server_now": now, "boot": self.boot, "build": self.build, "sequence": sequence}
+        return {
+            "server_now": now,
+            "clock_steps": self._clock.steps,
+            "boot": self.boot,
+            "build": self.build,
+            "sequence": sequence,
+        }
 
 
 async def _each_second(every: Callable[[], Any]) -> None:

@@ -112,6 +112,10 @@ class Pbx:
         if isinstance(event, Answered) and event.connected_at is not None:
             self._lags.append((event.received_at - event.connected_at).total_seconds())
 
+    def step_clock(self, by: timedelta) -> None:
+        """Restates by our own clock, which was stepped, how far the PBX's is from it."""
+        self._lags = deque((lag + by.total_seconds() for lag in self._lags), maxlen=_ANSWERS_COMPARED)
+
     def health(self, last_event_at: datetime | None, now: datetime) -> Health:
         """What the silence since `last_event_at` means at `now`."""
         offset = self._clock_offset()
