@@ -21,6 +21,7 @@ import uvicorn
 
 from wallboard import __version__, replay, sender, simulator
 from wallboard.application import create_app, settings_or_exit
+from wallboard.connection import Connection, prepare
 from wallboard.settings import Settings, SettingsError, read_settings
 
 KEEP_ALIVE_SECONDS = 95
@@ -144,7 +145,8 @@ def _serve(settings: Settings, keep_alive: int, started: Any = None) -> None:
     listening = _listen(settings)
     config = uvicorn.Config(
         create_app(settings),
-        http="httptools",
+        http=Connection,
+        ws="none",
         loop="uvloop",
         log_level="warning",
         access_log=False,
@@ -173,6 +175,7 @@ def _listen(settings: Settings) -> socket.socket:
             err=True,
         )
         raise SystemExit(2) from None
+    prepare(listening)
     listening.set_inheritable(True)
     return listening
 
