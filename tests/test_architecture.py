@@ -12,7 +12,7 @@ from tests.conftest import ROOT
 ORDER = [
     "settings", "events", "bodies", "parse", "journal", "journal.sqlite", "offers", "calls", "totals", "board",
     "figures", "state", "views", "tiles", "render", "feed", "screens", "intake", "access", "front", "webhook", "pages",
-    "api", "application", "connection",
+    "api", "application", "connection", "server",
 ]  # fmt: skip
 OUTSIDE = {"__init__", "__main__", "replay", "sender"}
 NO_CLOCK = [*ORDER[1:4], *ORDER[ORDER.index("offers") : ORDER.index("feed")]]

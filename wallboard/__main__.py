@@ -22,6 +22,7 @@ import uvicorn
 from wallboard import __version__, replay, sender, simulator
 from wallboard.application import create_app, settings_or_exit
 from wallboard.connection import Connection, prepare
+from wallboard.server import Server
 from wallboard.settings import Settings, SettingsError, read_settings
 
 KEEP_ALIVE_SECONDS = 95
@@ -158,7 +159,7 @@ def _serve(settings: Settings, keep_alive: int, started: Any = None) -> None:
     click.echo(f"wallboard {__version__} listens on http://{settings.host}:{settings.port}")
     if started is not None:
         started()
-    uvicorn.Server(config).run(sockets=[listening])
+    Server(config).run(sockets=[listening])
 
 
 def _listen(settings: Settings) -> socket.socket:
