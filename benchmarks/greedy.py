@@ -52,7 +52,9 @@ class Run:
 
     phases: dict[str, Phase] = field(default_factory=lambda: {name: Phase() for name in PHASES})
     phase: str = PHASES[0]
-    due: dict[str, float] = field(default_factory=dict)
+    sequence: int = 0
+    due: dict[int, float] = field(default_factory=dict)
+    seen: tuple[int, float] = (0, 0.0)
     snapshot: int = 0
     connecting: float = 0.0
     dropped_after: float = 0.0
@@ -98,7 +100,7 @@ def body(kind: str, call: str, agent: int) -> bytes:
         "dest_number": "+61380000000",
         "call_start_at": datetime.now(UTC).isoformat(),
         "user_number": str(1000 + agent),
-        "user_name": f"Agent {call}",
+        "user_name": f"Agent {1000 + agent}",
         "queue_name": f"Queue {agent % 10}",
     }
     if kind != "user_inbound":
@@ -107,8 +109,8 @@ def body(kind: str, call: str, agent: int) -> bytes:
 
 
 def post(raw: bytes) -> bytes:
-    head = f"POST /webhooks/pbx HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Pbx-Token: {TOKEN}\r\nContent-Length: {len(raw)}\r\n\r\n"
-    return head.encode() + raw
+    lines = ("POST /webhooks/pbx HTTP/1.1", "Host: 127.0.0.1", f"X-Pbx-Token: {TOKEN}", f"Content-Length: {len(raw)}")
+    return "\r\n".join((*lines, "", "")).encode() + raw
 
 
 async def answer(reader: asyncio.StreamReader) -> tuple[int, bytes]:
@@ -126,9 +128,11 @@ async def ask(port: int, request: bytes) -> tuple[int, bytes]:
         writer.close()
 
 
-async def metric(port: int, name: str) -> float:
+async def viewers(port: int) -> tuple[int, int]:
+    """How many stand still now, and how many have been dropped."""
     _, text = await ask(port, GET % b"/metrics")
-    return next(float(line.split()[1]) for line in text.decode().splitlines() if line.startswith(f"{name} "))
+    values = dict(line.rsplit(" ", 1) for line in text.decode().splitlines() if not line.startswith("#"))
+    return int(float(values["wallboard_viewers_stalled"])), int(float(values["wallboard_viewers_dropped_total"]))
 
 
 async def post_on_time(port: int, run: Run, rate: float, agents: int) -> None:
@@ -148,9 +152,8 @@ async def post_on_time(port: int, run: Run, rate: float, agents: int) -> None:
 
 async def _post_one(port: int, run: Run, idle: asyncio.Queue[tuple[asyncio.StreamReader, asyncio.StreamWriter]],
                     due: float, number: int, agents: int) -> None:  # fmt: skip
-    call, phase, fresh = f"{time.time_ns()}", run.now, number % 5 == 4
-    run.due[call] = due
-    request = post(body("user_inbound", call, number % agents))
+    phase, fresh = run.now, number % 5 == 4
+    request = post(body("user_inbound", f"{time.time_ns()}", number % agents))
     if fresh:
         status, _ = await ask(port, request)
     else:
@@ -160,6 +163,9 @@ async def _post_one(port: int, run: Run, idle: asyncio.Queue[tuple[asyncio.Strea
         idle.put_nowait((reader, writer))
     (phase.new if fresh else phase.old).append((asyncio.get_running_loop().time() - due) * 1000)
     phase.failed += status != 200
+    run.sequence += 1
+    run.due[run.sequence] = due
+    _show(run)
 
 
 async def view(port: int, run: Run) -> None:
@@ -178,9 +184,18 @@ async def view(port: int, run: Run) -> None:
 
 
 def _seen(run: Run, event: bytes) -> None:
-    now = asyncio.get_running_loop().time()
-    for call in [call for call in run.due if b"Agent %b" % call.encode() in event]:
-        run.now.viewer.append((now - run.due.pop(call)) * 1000)
+    """A frame's id ends with the last journal entry that it shows."""
+    if event.startswith(b"event: tiles\nid: "):
+        mark = event.split(b"\n", 2)[1]
+        run.seen = int(mark.rpartition(b":")[2]), asyncio.get_running_loop().time()
+        _show(run)
+
+
+def _show(run: Run) -> None:
+    """The answer to a post and the frame that shows it may come in either order."""
+    sequence, at = run.seen
+    for shown in [one for one in run.due if one <= sequence]:
+        run.now.viewer.append((at - run.due.pop(shown)) * 1000)
 
 
 # --- one run
@@ -193,6 +208,7 @@ async def measure(port: int, server: int, readers: int, rate: float, agents: int
         for kind in ("user_inbound", "user_inbound_answered"):
             status, _ = await ask(port, post(body(kind, call, agent)))
             assert status == 200
+            run.sequence += 1
     tasks = [asyncio.create_task(view(port, run)), asyncio.create_task(post_on_time(port, run, rate, agents))]
     await asyncio.sleep(2)
     run.phases[PHASES[0]] = Phase()
@@ -216,17 +232,15 @@ async def _crowd(port: int, server: int, run: Run, readers: int) -> None:
     crowd = await asyncio.create_subprocess_exec(*command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert crowd.stdout is not None
     await crowd.stdout.readline()
-    while await metric(port, "wallboard_viewers_stalled") < readers * 0.99 and clock() - began < GIVE_UP_SECONDS:
-        await asyncio.sleep(0.1)
+    while sum(await viewers(port)) < readers and clock() - began < GIVE_UP_SECONDS:
+        await asyncio.sleep(0.25)
     run.connecting, all_there = clock() - began, clock()
     run.now.rss, run.phase = resident(server), PHASES[2]
-    most = await metric(port, "wallboard_viewers")
-    while (now := await metric(port, "wallboard_viewers")) >= most and clock() - began < GIVE_UP_SECONDS:
-        most = now
+    while (await viewers(port))[1] == 0 and clock() - began < GIVE_UP_SECONDS:
         run.now.rss, run.kernel = resident(server), kernel_pages() - kernel
         await asyncio.sleep(0.25)
     run.dropped_after, run.phase = clock() - all_there, PHASES[3]
-    while await metric(port, "wallboard_viewers") > 1 and clock() - began < GIVE_UP_SECONDS:
+    while (await viewers(port))[1] < readers and clock() - began < GIVE_UP_SECONDS:
         run.now.rss = resident(server)
         await asyncio.sleep(0.25)
     run.dropped_within = clock() - all_there
@@ -296,8 +310,8 @@ def tell(run: Run, readers: int) -> None:
     stalled = run.phases[PHASES[2]].rss or run.phases[PHASES[1]].rss
     each = (stalled - run.phases[PHASES[0]].rss) / readers
     print(
-        f"snapshot {run.snapshot / 1024:.0f} KiB; all stalled {run.connecting:.1f} s after the first connected; from then"
-        f" the first was dropped after {run.dropped_after:.1f} s, the last after {run.dropped_within:.1f} s;"
+        f"snapshot {run.snapshot / 1024:.0f} KiB; all stalled {run.connecting:.1f} s after the first connected;"
+        f" from then the first was dropped after {run.dropped_after:.1f} s, the last after {run.dropped_within:.1f} s;"
         f" {each:.0f} KiB of the process and {run.kernel * 4 / readers:.0f} KiB of the kernel (both ends) a reader\n",
         flush=True,
     )

@@ -28,6 +28,8 @@ CHROMIUM_FLAGS = [
 class Server:
     """`python -m wallboard serve` in a process of its own, with its journal in `folder`."""
 
+    descriptors: int | None = None  # the most that the process may have open
+
     def __init__(self, folder: Path, **settings: str) -> None:
         self.folder = folder
         self.port = free_port()
@@ -56,8 +58,9 @@ class Server:
 
     def start(self) -> Server:
         log = (self.folder / "log").open("a")
+        limit = [] if self.descriptors is None else ["prlimit", f"--nofile={self.descriptors}"]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "wallboard", "serve"],
+            [*limit, sys.executable, "-m", "wallboard", "serve"],
             cwd=ROOT,
             env=self.environment(),
             stdout=log,

@@ -18,7 +18,7 @@ _OWN_DESCRIPTORS = 96
 """The journal, the log, the listening socket and the loop: about 20; static files being read: 40; and some spare."""
 _MOST_DESCRIPTORS = 20_000
 """More would be more memory than a board should ever take, even where a container's limit is a thousand million."""
-_STARTS_A_TURN = 4
+_STARTS_A_TURN = 2
 
 
 class Guest(Protocol):

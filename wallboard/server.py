@@ -12,7 +12,7 @@ import socket
 
 import uvicorn
 
-_ADMITTED_A_TURN = 32
+_ADMITTED_A_TURN = 16
 _BREATH_SECONDS = 0.05
 
 
