@@ -10,6 +10,8 @@ import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,7 @@ STREAM = b"GET /boards/main/stream HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 POST = b"POST /webhooks/pbx HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Pbx-Token: " + TOKEN.encode() + b"\r\n"
 DESCRIPTORS, MOST_CONNECTIONS, MOST_VIEWERS = 256, 160, 120
 READERS = 300
+PROCESSES = get_context("spawn")
 P99_SECONDS = 0.1  # above what this machine takes without them
 
 
@@ -57,55 +60,56 @@ async def to_the_end(server: Server, *sent: bytes, pause: float = 0) -> tuple[by
         writer.close()
 
 
-async def posted(server: Server, call: str) -> tuple[int, float]:
+def posted(port: int, call: str) -> tuple[int, float]:
     """The answer to a webhook on a new connection, and the seconds it took."""
     body = json.dumps(rang(call=call)).encode()
     began = time.monotonic()
-    reader, writer = await open_to(server)
-    writer.write(POST + b"Content-Length: %d\r\n\r\n" % len(body) + body)
-    status = int((await reader.readuntil(b"\r\n\r\n")).split()[1])
-    writer.close()
+    with socket.create_connection(("127.0.0.1", port), 10) as pbx:
+        pbx.sendall(POST + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        status = int(pbx.recv(4096).split()[1])
     return status, time.monotonic() - began
 
 
-async def post_meanwhile(server: Server, ended: asyncio.Event) -> list[tuple[int, float]]:
+def post_on(port: int, told: Connection) -> None:
+    """In a process of its own: sends how it went before anything else happened, then, once told, how it went since."""
+    told.send([posted(port, f"before-{number}") for number in range(100)])
     answers: list[tuple[int, float]] = []
-    while not ended.is_set():
-        answers.append(await posted(server, f"m{len(answers)}"))
-        await asyncio.wait({asyncio.create_task(ended.wait())}, timeout=0.02)
-    return answers
+    while not told.poll(0.01):
+        answers.append(posted(port, f"{len(answers)}"))
+    told.send(answers)
 
 
-async def frames(server: Server, seen: list[bytes]) -> None:
-    """A healthy viewer."""
+def p99(answers: list[tuple[int, float]]) -> float:
+    assert {status for status, _ in answers} == {200}
+    return sorted(seconds for _, seconds in answers)[int(len(answers) * 0.99) - 1]
+
+
+async def watch(server: Server, seen: list[int]) -> None:
+    """A healthy viewer: the journal entry that each frame reaches to."""
     reader, writer = await open_to(server)
     writer.write(STREAM)
     try:
         while line := await reader.readline():
-            seen.append(line)
+            if line.startswith(b"id: "):
+                seen.append(int(line.rpartition(b":")[2]))
     finally:
         writer.close()
-
-
-def p99(answers: list[tuple[int, float]]) -> float:
-    return sorted(seconds for _, seconds in answers)[int(len(answers) * 0.99) - 1]
 
 
 @asynccontextmanager
 async def nobody_notices(server: Server) -> AsyncIterator[None]:
     """Every webhook meanwhile is answered 200, in time, and a healthy viewer sees the last of them."""
-    usual = p99([await posted(server, f"u{number}") for number in range(50)])
-    ended, seen = asyncio.Event(), list[bytes]()
-    viewer = asyncio.create_task(frames(server, seen))
-    posting = asyncio.create_task(post_meanwhile(server, ended))
+    ours, theirs = PROCESSES.Pipe()
+    poster = PROCESSES.Process(target=post_on, args=(server.port, theirs), daemon=True)
+    poster.start()
+    usual = p99(await asyncio.to_thread(ours.recv))
+    seen: list[int] = []
+    viewer = asyncio.create_task(watch(server, seen))
     yield
-    ended.set()
-    answers = await posting
-    assert {status for status, _ in answers} == {200}
-    assert p99(answers) < usual + P99_SECONDS
-    status, _ = await posted(server, "the-last")
-    assert status == 200
-    await until(lambda: any(b'data-call="the-last"' in line for line in seen))
+    ours.send("enough")
+    assert p99(await asyncio.to_thread(ours.recv)) < usual + P99_SECONDS
+    poster.join()
+    await until(lambda: max(seen) == metrics(server)["sequence"])
     viewer.cancel()
 
 
@@ -200,11 +204,13 @@ def test_too_large_a_head_is_refused_before_it_is_held(server: Server, flood: by
 
     async def work() -> None:
         async with nobody_notices(server):
-            for said, _ in await asyncio.gather(*(to_the_end(server, flood) for _ in range(20))):
-                assert said == b"" or refusal(said) == (431, "head_too_large")
+            began = time.monotonic()
+            while time.monotonic() - began < 1.5:
+                for said, _ in await asyncio.gather(*(to_the_end(server, flood) for _ in range(10))):
+                    assert said == b"" or refusal(said) == (431, "head_too_large")
 
     run(work())
-    assert metrics(server)["requests_oversized_total"] == 20
+    assert metrics(server)["requests_oversized_total"] >= 20
     assert resident_kib(server) - before < 24 * 1024
 
 
@@ -218,15 +224,29 @@ def test_a_head_within_the_limits_is_fine(server: Server) -> None:
 # --- who does not read
 
 
-def stalled_reader(server: Server, request: bytes = STREAM) -> socket.socket:
-    reader = socket.socket()
-    reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    reader.connect(("127.0.0.1", server.port))
-    reader.sendall(request)
-    return reader
+class Crowd(list[socket.socket]):
+    """Connections that do nothing."""
+
+    def join(self, server: Server, count: int, request: bytes = b"") -> None:
+        for _ in range(count):
+            self.append(one := socket.socket())
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            one.connect(("127.0.0.1", server.port))
+            one.sendall(request)
+
+    def leave(self) -> None:
+        for one in self:
+            one.close()
 
 
-def test_viewers_that_do_not_read_cost_little_and_are_dropped(server: Server) -> None:
+@pytest.fixture
+def crowd() -> Iterator[Crowd]:
+    crowd = Crowd()
+    yield crowd
+    crowd.leave()
+
+
+def test_viewers_that_do_not_read_cost_little_and_are_dropped(server: Server, crowd: Crowd) -> None:
     for first in range(0, 300, 100):
         calls = [rang(f"{agent}", f"{agent}", queue=f"Queue {agent % 10}") for agent in range(first, first + 100)]
         assert server.post([call | {"caller_name": "A" * 200} for call in calls]).status_code == 200
@@ -234,28 +254,24 @@ def test_viewers_that_do_not_read_cost_little_and_are_dropped(server: Server) ->
 
     async def work() -> None:
         async with nobody_notices(server):
-            crowd = [await asyncio.to_thread(stalled_reader, server) for _ in range(READERS)]
+            await asyncio.to_thread(crowd.join, server, READERS, STREAM)
             began = time.monotonic()
             await until(lambda: metrics(server)["viewers_stalled"] == READERS, 15)
             assert (resident_kib(server) - before) / READERS < 150
             await until(lambda: metrics(server)["viewers"] == 1, 30)
             assert time.monotonic() - began < 30
         assert metrics(server)["viewers_dropped_total"] == READERS
-        for reader in crowd:
-            reader.close()
 
     run(work())
     assert "Traceback" not in (server.folder / "log").read_text()
 
 
-def test_a_stop_does_not_wait_for_who_does_not_read(server: Server) -> None:
+def test_a_stop_does_not_wait_for_who_does_not_read(server: Server, crowd: Crowd) -> None:
     server.post([rang(f"{agent}", f"{agent}") | {"caller_name": "A" * 200} for agent in range(300)])
-    crowd = [stalled_reader(server) for _ in range(20)]
+    crowd.join(server, 20, STREAM)
     wait_until(lambda: metrics(server)["viewers_stalled"] == 20, "all stand still")
     server.stop(within=5)
     assert "Traceback" not in (server.folder / "log").read_text()
-    for reader in crowd:
-        reader.close()
 
 
 # --- descriptors
@@ -270,37 +286,40 @@ def cramped(tmp_path: Path) -> Iterator[Server]:
     server.close()
 
 
-def test_viewers_leave_the_pbx_its_places(cramped: Server) -> None:
+def answered_streams(server: Server) -> float:
+    values = metrics(server)
+    return values["viewers"] + values["streams_refused_total"]
+
+
+def test_viewers_leave_the_pbx_its_places(cramped: Server, crowd: Crowd) -> None:
     assert cramped.post(rang()).status_code == 200  # on a connection that is kept
-    crowd = [stalled_reader(cramped) for _ in range(DESCRIPTORS)]
-    wait_until(lambda: metrics(cramped)["streams_refused_total"] == DESCRIPTORS - MOST_VIEWERS, "the rest are refused")
+    for _ in range(DESCRIPTORS // 16):
+        crowd.join(cramped, 16, STREAM)
+        wait_until(lambda: answered_streams(cramped) == len(crowd), "each is a viewer or refused")
     assert metrics(cramped)["viewers"] == MOST_VIEWERS
     refused = cramped.client.get("/boards/main/stream")
     assert (refused.status_code, refused.headers["retry-after"], refused.json()["error"]) == (503, "1", "crowded")
     assert cramped.client.get("/boards/main/tiles").status_code == 200
     assert cramped.post(rang(call="2")).status_code == 200
-    assert {asyncio.run(posted(cramped, f"n{number}"))[0] for number in range(20)} == {200}
-    for reader in crowd:
-        reader.close()
+    assert {posted(cramped.port, f"n{number}")[0] for number in range(20)} == {200}
+    crowd.leave()
     wait_until(lambda: metrics(cramped)["viewers"] == 0, "all have left")
     with cramped.client.stream("GET", "/boards/main/stream") as stream:
         assert stream.status_code == 200
 
 
-def test_idle_connections_make_room_the_oldest_first(cramped: Server) -> None:
+def test_idle_connections_make_room_the_oldest_first(cramped: Server, crowd: Crowd) -> None:
     assert cramped.post(rang()).status_code == 200
     kept = cramped.client
-    crowd = [socket.create_connection(("127.0.0.1", cramped.port)) for _ in range(2 * MOST_CONNECTIONS)]
+    crowd.join(cramped, 2 * MOST_CONNECTIONS)
     wait_until(lambda: metrics(cramped)["connections_evicted_total"] > MOST_CONNECTIONS, "the oldest have gone")
     assert metrics(cramped)["connections"] == MOST_CONNECTIONS
-    assert {asyncio.run(posted(cramped, f"n{number}"))[0] for number in range(20)} == {200}
+    assert {posted(cramped.port, f"n{number}")[0] for number in range(20)} == {200}
     assert kept.post("/webhooks/pbx", json=rang(call="2"), headers={"X-Pbx-Token": TOKEN}).status_code == 200
     crowd[0].settimeout(2)
     assert crowd[0].recv(1) == b""
     crowd[-1].sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
     assert crowd[-1].recv(100).startswith(b"HTTP/1.1 200")
-    for idle in crowd:
-        idle.close()
 
 
 def test_the_limit_is_raised_as_far_as_it_goes(server: Server) -> None:
