@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv/bin
 
-.PHONY: demo serve test test-tools lint vendor screenshots clean
+.PHONY: demo serve greedy test test-tools lint vendor screenshots clean
 
 demo: .venv/.runtime
 	$(VENV)/python -m wallboard demo
@@ -16,6 +16,9 @@ test: .venv/.dev
 	COVERAGE_PROCESS_START=$(CURDIR)/pyproject.toml $(VENV)/coverage run -m pytest
 	$(VENV)/coverage combine -q
 	$(VENV)/coverage report --skip-covered
+
+greedy: .venv/.dev
+	$(VENV)/python -m benchmarks.greedy
 
 lint: .venv/.dev
 	$(VENV)/ruff check .

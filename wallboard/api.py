@@ -85,7 +85,7 @@ class Api:
         ):
             Gauge(f"wallboard_{name}", said, registry=registry).set(value)
         for name, said, value in (
-            ("viewers_dropped", "Viewers closed because they did not read", front.dropped),
+            ("viewers_dropped", "Viewers that ended without having taken all they were sent", front.dropped),
             ("streams_refused", "Streams not opened because too many were", front.refused),
             ("connections_evicted", "Connections closed because their place was needed", front.evicted),
             ("requests_late", "Requests or first bytes that did not come in time", front.late),
