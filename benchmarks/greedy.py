@@ -20,7 +20,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -31,7 +30,7 @@ TOKEN, API_TOKEN = "a-pbx-token-for-measuring", "an-api-token-for-measuring"
 GET = b"GET %b HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer " + API_TOKEN.encode() + b"\r\n\r\n"
 PHASES = ("before", "while they connect", "while they are stalled", "while they are dropped", "afterwards")
 POSTERS = 4
-PHASE_SECONDS = 15.0
+PHASE_SECONDS = 12.0
 GIVE_UP_SECONDS = 90.0
 
 
@@ -153,7 +152,8 @@ async def post_on_time(port: int, run: Run, rate: float, agents: int) -> None:
 async def _post_one(port: int, run: Run, idle: asyncio.Queue[tuple[asyncio.StreamReader, asyncio.StreamWriter]],
                     due: float, number: int, agents: int) -> None:  # fmt: skip
     phase, fresh = run.now, number % 5 == 4
-    request = post(body("user_inbound", f"{time.time_ns()}", number % agents))
+    kind = ("user_inbound", "user_inbound_completed")[number % 2]  # as many calls at the end as at the start
+    request = post(body(kind, f"live-{number // 2}", number // 2 % agents))
     if fresh:
         status, _ = await ask(port, request)
     else:

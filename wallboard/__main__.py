@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import secrets
 import signal
 import socket
@@ -27,6 +28,8 @@ from wallboard.settings import Settings, SettingsError, read_settings
 
 KEEP_ALIVE_SECONDS = 95
 FAREWELL_SECONDS = 3
+COLLECT_AFTER = (20_000, 50, 1_000)
+"""Thousands of streams are a million objects: looking through all of them takes a second, in which nobody is served."""
 
 
 @click.group()
@@ -144,6 +147,7 @@ def _post(run: Any) -> None:
 
 def _serve(settings: Settings, keep_alive: int, started: Any = None) -> None:
     listening = _listen(settings)
+    gc.set_threshold(*COLLECT_AFTER)
     config = uvicorn.Config(
         create_app(settings),
         http=Connection,
