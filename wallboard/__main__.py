@@ -28,8 +28,9 @@ from wallboard.settings import Settings, SettingsError, read_settings
 
 KEEP_ALIVE_SECONDS = 95
 FAREWELL_SECONDS = 3
-COLLECT_AFTER = (20_000, 50, 1_000)
-"""Thousands of streams are a million objects: looking through all of them takes a second, in which nobody is served."""
+COLLECT_AFTER = (10_000, 5, 20)
+"""Thousands of streams are a million objects, and looking through all of them stops everything: once a million
+new ones. Never would keep what streams leave behind when they end, some hundred objects each, in cycles."""
 
 
 @click.group()
