@@ -24,7 +24,7 @@ POST = b"POST /webhooks/pbx HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Pbx-Token: " + TOKE
 DESCRIPTORS, MOST_CONNECTIONS, MOST_VIEWERS = 256, 160, 120
 READERS = 300
 PROCESSES = get_context("spawn")
-P99_SECONDS = 0.1  # above what this machine takes without them
+P99_SECONDS = 0.1  # above the longest that this machine takes without them
 
 
 def metrics(server: Server) -> dict[str, float]:
@@ -104,7 +104,7 @@ async def nobody_notices(server: Server) -> AsyncIterator[None]:
     poster.start()
     seen: list[int] = []
     viewer = asyncio.create_task(watch(server, seen))
-    usual = p99(await asyncio.to_thread(ours.recv))
+    usual = max(seconds for _, seconds in await asyncio.to_thread(ours.recv))
     await until(lambda: bool(seen))
     yield
     ours.send("enough")
@@ -207,7 +207,7 @@ def test_too_large_a_head_is_refused_before_it_is_held(server: Server, flood: by
         async with nobody_notices(server):
             began = time.monotonic()
             while time.monotonic() - began < 2:
-                for said, _ in await asyncio.gather(*(to_the_end(server, flood) for _ in range(10))):
+                for said, _ in await asyncio.gather(*(to_the_end(server, flood) for _ in range(5))):
                     assert said == b"" or refusal(said) == (431, "head_too_large")
 
     run(work())
