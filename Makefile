@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv/bin
 
-.PHONY: demo serve test test-newest lint torn crash soak vendor screenshots clean
+.PHONY: demo serve test test-newest lint torn crash greedy soak vendor screenshots clean
 
 demo: .venv/.runtime
 	$(VENV)/python -m wallboard demo
@@ -21,6 +21,10 @@ test: .venv/.dev
 # The hostile bodies and the tests that need no browser, on the newest Python that is installed beside 3.11.
 test-newest:
 	sh scripts/test_newest.sh
+
+# 5,000 stalled readers and what they cost the others.
+greedy: .venv/.dev
+	$(VENV)/python -m benchmarks.greedy
 
 lint: .venv/.dev
 	$(VENV)/ruff check .

@@ -33,6 +33,8 @@ class Server:
     `build` is another module to start, `wrapper` a command that the server is started under.
     """
 
+    descriptors: int | None = None  # the most that the process may have open
+
     def __init__(self, folder: Path, *, build: str = "wallboard", wrapper: Sequence[str] = (), **settings: str) -> None:
         self.folder = folder
         self.port = free_port()
@@ -62,8 +64,9 @@ class Server:
 
     def start(self) -> Server:
         log = (self.folder / "log").open("a")
+        limit = [] if self.descriptors is None else ["prlimit", f"--nofile={self.descriptors}"]
         self.process = subprocess.Popen(
-            self._command,
+            [*limit, *self._command],
             cwd=ROOT,
             env=self.environment(),
             stdout=log,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import secrets
 import signal
 import socket
@@ -21,10 +22,15 @@ import uvicorn
 
 from wallboard import __version__, replay, sender, simulator
 from wallboard.application import create_app, settings_or_exit
+from wallboard.connection import Connection, prepare
+from wallboard.server import Server
 from wallboard.settings import Settings, SettingsError, read_settings
 
 KEEP_ALIVE_SECONDS = 95
 FAREWELL_SECONDS = 3
+COLLECT_AFTER = (10_000, 5, 20)
+"""Thousands of streams are a million objects, and looking through all of them stops everything: once a million
+new ones. Never would keep what streams leave behind when they end, some hundred objects each, in cycles."""
 
 
 @click.group()
@@ -142,9 +148,11 @@ def _post(run: Any) -> None:
 
 def _serve(settings: Settings, keep_alive: int, started: Any = None) -> None:
     listening = _listen(settings)
+    gc.set_threshold(*COLLECT_AFTER)
     config = uvicorn.Config(
         create_app(settings),
-        http="httptools",
+        http=Connection,
+        ws="none",
         loop="uvloop",
         log_level="warning",
         access_log=False,
@@ -156,7 +164,7 @@ def _serve(settings: Settings, keep_alive: int, started: Any = None) -> None:
     click.echo(f"wallboard {__version__} listens on http://{settings.host}:{settings.port}")
     if started is not None:
         started()
-    uvicorn.Server(config).run(sockets=[listening])
+    Server(config).run(sockets=[listening])
 
 
 def _listen(settings: Settings) -> socket.socket:
@@ -173,6 +181,7 @@ def _listen(settings: Settings) -> socket.socket:
             err=True,
         )
         raise SystemExit(2) from None
+    prepare(listening)
     listening.set_inheritable(True)
     return listening
 

@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 
 from wallboard.access import bearer, is_token
 from wallboard.clock import Clock
+from wallboard.front import Front
 from wallboard.intake import Intake
 from wallboard.journal import Journal
 from wallboard.screens import Screens
@@ -23,12 +24,15 @@ _NO_STORE = {"Cache-Control": "no-store"}
 class Api:
     """Everything that machines read."""
 
-    def __init__(self, settings: Settings, intake: Intake, journal: Journal, clock: Clock, screens: Screens) -> None:
+    def __init__(
+        self, settings: Settings, intake: Intake, journal: Journal, clock: Clock, screens: Screens, front: Front
+    ) -> None:
         self._settings = settings
         self._clock = clock
         self._intake = intake
         self._journal = journal
         self._screens = screens
+        self._front = front
 
     async def state(self, request: Request) -> Response:
         """200 the whole board · 401 without an API token · 503 while replaying."""
@@ -76,7 +80,26 @@ class Api:
         Gauge("wallboard_ready", "1 if the journal is replayed and writable", registry=registry).set(
             self._intake.ready and self._journal.trouble is None
         )
+        self._measure_front(registry)
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+    def _measure_front(self, registry: CollectorRegistry) -> None:
+        front = self._front
+        for name, said, value in (
+            ("connections", "Open connections", len(front)),
+            ("connections_at_most", "More are not kept open", front.most_connections),
+            ("viewers_at_most", "More streams are not opened", front.most_viewers),
+            ("viewers_stalled", "Viewers that have not taken all they were sent", front.stalled),
+        ):
+            Gauge(f"wallboard_{name}", said, registry=registry).set(value)
+        for name, said, value in (
+            ("viewers_dropped", "Viewers that ended without having taken all they were sent", front.dropped),
+            ("streams_refused", "Streams not opened because too many were", front.refused),
+            ("connections_evicted", "Connections closed because their place was needed", front.evicted),
+            ("requests_late", "Requests or first bytes that did not come in time", front.late),
+            ("requests_oversized", "Requests with too large a head", front.oversized),
+        ):
+            Counter(f"wallboard_{name}", said, registry=registry).inc(value)
 
     def _refusal(self, request: Request) -> Response | None:
         if is_token(bearer(request.headers.get("authorization")), self._settings.api_tokens):

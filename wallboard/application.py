@@ -24,6 +24,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from wallboard.api import Api
 from wallboard.board import Board, Rules
 from wallboard.clock import Clock
+from wallboard.front import Front, descriptors
 from wallboard.intake import Intake
 from wallboard.journal import JournalError, JournalUnavailable
 from wallboard.journal.sqlite import SqliteJournal, check
@@ -89,9 +90,10 @@ def create_app(settings: Settings) -> Starlette:
     screens = Screens(board, journal, clock, renderer, look, build_of(TEMPLATES, STATIC))
     reader = Reader(zone=settings.zone, components=settings.components)
     intake = Intake(reader, board, journal, clock, screens.changed)
-    api = Api(settings, intake, journal, clock, screens)
-    pages = Pages(settings, intake, clock, screens, renderer)
-    door = Door(intake, settings.pbx_tokens)
+    front = Front(descriptors())
+    api = Api(settings, intake, journal, clock, screens, front)
+    pages = Pages(settings, intake, clock, screens, renderer, front)
+    door = Door(intake, settings.pbx_tokens, front)
 
     app = Starlette(
         routes=[
@@ -111,15 +113,15 @@ def create_app(settings: Settings) -> Starlette:
         ],
         middleware=[Middleware(_Walls)],
         exception_handlers={Exception: _unexpected},
-        lifespan=_lifespan(intake, journal, screens),
+        lifespan=_lifespan(intake, journal, screens, front),
     )
     app.router.redirect_slashes = False
     return app
 
 
 def _lifespan(
-    intake: Intake, journal: SqliteJournal, screens: Screens
-) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
+    intake: Intake, journal: SqliteJournal, screens: Screens, front: Front
+) -> Callable[[Starlette], AbstractAsyncContextManager[dict[str, Front]]]:
     async def every_second() -> None:
         with suppress(JournalUnavailable):
             await intake.follow_clock()
@@ -136,11 +138,11 @@ def _lifespan(
         screens.farewell()
 
     @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+    async def lifespan(app: Starlette) -> AsyncIterator[dict[str, Front]]:
         _on_exit(stop)
         task = asyncio.create_task(run())
         task.add_done_callback(_report)
-        yield
+        yield {"front": front}
         stop()
         task.cancel()
         with suppress(asyncio.CancelledError):

@@ -2,13 +2,17 @@
 
 A frame is drawn once and its bytes are shared. A viewer that has not yet taken the last frame is given no
 further one: it gets the newest snapshot when it comes back for more. So memory per viewer is one
-reference, nobody slows anybody and nothing is queued.
+reference, nobody slows anybody and nothing is queued. What is sent goes out in pieces, so that of a viewer
+that has stopped reading only a piece is held, and a frame for thousands is handed out some viewers at a time.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+
+_PIECE = 16 * 1024
+_WOKEN_A_TURN = 32
 
 
 def message(event: str, data: bytes, id: str | None = None) -> bytes:
@@ -32,17 +36,24 @@ class Viewer:
         self._heartbeat: bytes | None = None
         self._leaving: bytes | None = None
 
-    def offer(self, frame: bytes) -> None:
-        """The next frame; a viewer that still has one is behind, and will be sent a snapshot instead."""
+    def offer(self, frame: bytes) -> bool:
+        """The next frame; a viewer that still has one is behind, and will be sent a snapshot instead.
+
+        True if the viewer was waiting for it, and will be busy with it now.
+        """
+        waited = not self._wake.is_set()
         if self._frame is not None:
             self._behind, self._frame = True, None
         elif not self._behind:
             self._frame = frame
         self._wake.set()
+        return waited
 
-    def beat(self, heartbeat: bytes) -> None:
+    def beat(self, heartbeat: bytes) -> bool:
+        waited = not self._wake.is_set()
         self._heartbeat = heartbeat
         self._wake.set()
+        return waited
 
     def leave(self, farewell: bytes) -> None:
         self._leaving = farewell
@@ -61,7 +72,8 @@ class Viewer:
                 self._behind = False
                 frame = self._snapshot()
             if frame is not None:
-                yield frame
+                for piece in _pieces(frame):
+                    yield piece
             heartbeat, self._heartbeat = self._heartbeat, None
             if heartbeat is not None:
                 yield heartbeat
@@ -90,16 +102,28 @@ class Feed:
         finally:
             self._viewers.discard(viewer)
 
-    def publish(self, frame: bytes) -> None:
-        for viewer in self._viewers:
-            viewer.offer(frame)
+    async def publish(self, frame: bytes) -> None:
+        """Hands the frame to all who watch now; whoever comes meanwhile gets a snapshot anyway."""
+        await self._hand_out(lambda viewer: viewer.offer(frame))
 
-    def beat(self, heartbeat: bytes) -> None:
-        for viewer in self._viewers:
-            viewer.beat(heartbeat)
+    async def beat(self, heartbeat: bytes) -> None:
+        await self._hand_out(lambda viewer: viewer.beat(heartbeat))
 
     def close(self, farewell: bytes) -> None:
         """Says good-bye to everybody, and to whoever comes later."""
         self._farewell = farewell
         for viewer in self._viewers:
             viewer.leave(farewell)
+
+    async def _hand_out(self, hand: Callable[[Viewer], bool]) -> None:
+        woken = 0
+        for viewer in tuple(self._viewers):
+            woken += hand(viewer)
+            if woken == _WOKEN_A_TURN:
+                woken = 0
+                await asyncio.sleep(0)
+
+
+def _pieces(data: bytes) -> Iterator[bytes]:
+    for start in range(0, len(data), _PIECE):
+        yield data[start : start + _PIECE]

@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from wallboard import lamps
 from wallboard.access import bearer, is_at_the_machine, is_token
 from wallboard.clock import Clock
+from wallboard.front import Front
 from wallboard.intake import Intake
 from wallboard.ledger import Ledger, diagnose
 from wallboard.parse import EVENT_TYPES
@@ -49,12 +50,15 @@ Handler = Callable[[Request], Awaitable[Response]]
 class Pages:
     """The way in, the board, its stream, and the setup page."""
 
-    def __init__(self, settings: Settings, intake: Intake, clock: Clock, screens: Screens, renderer: Renderer) -> None:
+    def __init__(
+        self, settings: Settings, intake: Intake, clock: Clock, screens: Screens, renderer: Renderer, front: Front
+    ) -> None:
         self._settings = settings
         self._clock = clock
         self._intake = intake
         self._screens = screens
         self._templates = renderer.environment
+        self._front = front
 
     def guarded(self, handler: Handler) -> Handler:
         """401 for who is neither at the machine nor holds an API token; 503 while the journal is replayed."""
@@ -81,9 +85,12 @@ class Pages:
         return HTMLResponse(self._screens.page(), headers=_NO_STORE)
 
     async def stream(self, request: Request) -> Response:
-        """200 text/event-stream: a snapshot, then what changes, with a heartbeat every 2 s · 404."""
+        """200 text/event-stream: a snapshot, then what changes, a heartbeat every 2 s · 404 · 503 if too many watch."""
         if request.path_params["slug"] != self._screens.slug:
             return self._not_found()
+        if not self._front.admit(request.scope):
+            detail = "Too many boards are open: this one is told by /tiles until another closes."
+            return JSONResponse({"error": "crowded", "detail": detail}, 503, {"Retry-After": "1", **_NO_STORE})
         return EventSourceResponse(
             self._screens.watch(),
             ping=0,

@@ -89,7 +89,7 @@ class Screens:
         while True:
             await self._dirty.wait()
             self._dirty.clear()
-            self._publish()
+            await self._publish()
             await asyncio.sleep(COALESCE_SECONDS)
 
     async def _ticking(self) -> None:
@@ -99,23 +99,23 @@ class Screens:
 
     async def _beating(self) -> None:
         while True:
-            self._beat()
+            await self._beat()
             await asyncio.sleep(HEARTBEAT_SECONDS)
 
-    def _publish(self) -> None:
+    async def _publish(self) -> None:
         if not self.viewers:
             self._shown = None
             return
         after = self._compose(self._clock.now())
-        if self._shown is not None and (fragments := self._renderer.changes(self._shown, after)):
-            self.feed.publish(self._tiles(after, fragments))
-        self._shown = after
+        before, self._shown = self._shown, after  # before it is handed out: whoever comes meanwhile is shown `after`
+        if before is not None and (fragments := self._renderer.changes(before, after)):
+            await self.feed.publish(self._tiles(after, fragments))
         if self._steps != self._clock.steps:
             self._steps = self._clock.steps
-            self._beat()
+            await self._beat()
 
-    def _beat(self) -> None:
-        self.feed.beat(message("heartbeat", msgspec.json.encode(self._pulse())))
+    async def _beat(self) -> None:
+        await self.feed.beat(message("heartbeat", msgspec.json.encode(self._pulse())))
 
     def _snapshot_message(self) -> bytes:
         """The board that the others see, whole; so that the next frame's changes fit for everybody."""

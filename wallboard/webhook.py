@@ -7,6 +7,7 @@ from starlette.responses import JSONResponse, Response
 
 from wallboard.access import is_token
 from wallboard.bodies import Unreadable
+from wallboard.front import Front
 from wallboard.intake import Intake
 from wallboard.journal import JournalUnavailable
 
@@ -22,15 +23,17 @@ class TooLarge(Exception):
 class Door:
     """`POST /webhooks/pbx` and everything below it."""
 
-    def __init__(self, intake: Intake, tokens: tuple[str, ...]) -> None:
+    def __init__(self, intake: Intake, tokens: tuple[str, ...], front: Front) -> None:
         self._intake = intake
         self._tokens = tokens
+        self._front = front
 
     async def receive(self, request: Request) -> Response:
         """200 stored · 400 quarantined · 401 · 413 · 415 · 503 with Retry-After (interface.md)."""
         if not is_token(request.headers.get(TOKEN_HEADER, "").encode("latin-1"), self._tokens):
             self._intake.refuse()
             return _refusal(401, "unauthorized", "The X-Pbx-Token header is missing or wrong.")
+        self._front.recognise(request.scope)
         if "content-encoding" in request.headers:
             return _refusal(415, "encoded", "Send the body as it is, without Content-Encoding.")
         if not self._intake.ready or self._intake.closing:

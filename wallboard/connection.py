@@ -1,0 +1,254 @@
+"""One connection before its request is understood: deadlines and limits; knows no route's meaning and no board.
+
+uvicorn waits for ever for the rest of a request, holds whatever a header brings, and keeps what a client
+does not read. Its parser, its requests and its answers are used as they are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import httptools
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.server import ServerState
+
+from wallboard.front import Front
+
+FIRST_BYTE_SECONDS = 20
+"""Browsers open connections before they need them; longer than this they do without one."""
+REQUEST_SECONDS = 10
+"""From a request's first byte to its last."""
+STALLED_SECONDS = 20
+"""Without any reading on the other side; and for what was handed over in one piece to be gone."""
+LAST_WORDS_SECONDS = 1
+LARGEST_HEAD = 32 * 1024
+MOST_HEADERS = 100
+SEND_BUFFER = 64 * 1024
+_PIECE = 16 * 1024
+_DOOR = "/webhooks/"
+
+
+class Refusal(NamedTuple):
+    """An answer that is given without asking the application."""
+
+    status: int
+    code: str
+    detail: str
+
+
+_UNREADABLE = Refusal(400, "unreadable", "This is not an HTTP request.")
+_TOO_LATE = Refusal(408, "timeout", f"The request did not arrive whole within {REQUEST_SECONDS} seconds.")
+_TOO_LARGE = Refusal(431, "head_too_large", f"The head is over {LARGEST_HEAD} bytes or {MOST_HEADERS} headers.")
+_STOPPING = Refusal(503, "unavailable", "The board is stopping.")
+
+
+class HeadTooLarge(Exception):
+    """Request line and headers are over `LARGEST_HEAD` or `MOST_HEADERS`."""
+
+
+def prepare(listening: socket.socket) -> None:
+    """What every accepted socket inherits: how much the kernel holds for a reader, and for how long."""
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; elsewhere only what the kernel does not take is noticed
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STALLED_SECONDS * 1000)
+
+
+class Connection(HttpToolsProtocol):
+    """uvicorn's protocol with an end to its patience. The lifespan's state must hold the `front`."""
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._front: Front = app_state["front"]
+        self._deadline: asyncio.TimerHandle | None = None
+        self._stall: asyncio.TimerHandle | None = None
+        self._receiving = False  # from a request's first byte to its last
+        self._head = False  # from its first byte to the end of its head
+        self._head_size = 0
+        self._held = 0  # bytes that the parser has been given since it last gave something back
+
+    @property
+    def stalled(self) -> bool:
+        return self.flow.write_paused
+
+    def evict(self) -> None:
+        self.transport.abort()
+
+    # --- what the loop calls
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        transport.set_write_buffer_limits(high=0)
+        self._set_deadline(FIRST_BYTE_SECONDS)
+        self._front.arrived(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._front.left(self)
+        self._clear_deadline()
+        self._end_stall()
+        self._unset_keepalive_if_required()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """In pieces, so that a limit is noticed before much has been taken in."""
+        self._unset_keepalive_if_required()
+        for start in range(0, len(data), _PIECE):
+            if self.transport.is_closing():
+                return
+            self._feed(data[start : start + _PIECE])
+        if self._deadline is None and not self._answering:
+            self._set_deadline(REQUEST_SECONDS)  # empty lines between requests begin none
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._stall = self.loop.call_later(STALLED_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._end_stall()
+
+    def shutdown(self) -> None:
+        """uvicorn is stopping: half a request is turned away, and who does not read is not waited for."""
+        if self._receiving:
+            self._refuse(_STOPPING)
+            return
+        if self.stalled:
+            self.loop.call_later(LAST_WORDS_SECONDS, self._abort_if_stalled)
+        super().shutdown()
+
+    # --- what the parser calls
+
+    def on_message_begin(self) -> None:
+        self._receiving = self._head = True
+        self._head_size = 0
+        self._set_deadline(REQUEST_SECONDS)
+        super().on_message_begin()
+        self.scope["state"]["connection"] = self
+
+    def on_url(self, url: bytes) -> None:
+        self._count(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if len(self.headers) >= MOST_HEADERS:
+            raise HeadTooLarge
+        self._count(len(name) + len(value) + len(b": \r\n"))
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        self._head = False
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._held = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._receiving = False
+        self._clear_deadline()
+        super().on_message_complete()
+
+    # --- what the answers call
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._front.answered(self)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        start: Callable[[], None] = partial(super()._start_asgi_task, cycle, app)
+        if cycle.scope["path"].startswith(_DOOR):
+            start()
+        else:
+            self._front.queue(start)
+
+    # --- limits
+
+    def _feed(self, piece: bytes) -> None:
+        self._held += len(piece)
+        try:
+            self.parser.feed_data(piece)
+        except httptools.HttpParserUpgrade:
+            self.cycle.keep_alive = False  # we answer in HTTP/1.1, once: what follows is in another protocol
+        except httptools.HttpParserError as error:
+            self._refuse(_TOO_LARGE if isinstance(error.__context__, HeadTooLarge) else _UNREADABLE)
+        else:
+            if self._held > LARGEST_HEAD:
+                self._refuse(_TOO_LARGE)
+
+    def _count(self, size: int) -> None:
+        self._held = 0
+        self._head_size += size
+        if self._head_size > LARGEST_HEAD:
+            raise HeadTooLarge
+
+    # --- deadlines
+
+    @property
+    def _answering(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _set_deadline(self, seconds: float) -> None:
+        self._clear_deadline()
+        self._deadline = self.loop.call_later(seconds, self._late)
+
+    def _clear_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _late(self) -> None:
+        self._deadline = None
+        if self.flow.read_paused:
+            self._set_deadline(REQUEST_SECONDS)  # it is we who have not read on
+            return
+        self._front.late += 1
+        if self._receiving:
+            self._refuse(_TOO_LATE)
+        else:
+            self.transport.abort()
+
+    def _end_stall(self) -> None:
+        if self._stall is not None:
+            self._stall.cancel()
+            self._stall = None
+
+    def _abort_if_stalled(self) -> None:
+        if self.stalled:
+            self.transport.abort()
+
+    # --- refusing
+
+    def _refuse(self, refusal: Refusal) -> None:
+        """Answers and closes; where an answer is under way, only closes: a second one would be read as part of it."""
+        self._front.oversized += refusal is _TOO_LARGE
+        own = not self._head and self._receiving  # the answer under way would be to this request
+        if self._answering and (self.cycle.response_started or not own):
+            self.transport.abort()
+            return
+        self.transport.write(_written(refusal))
+        self.transport.close()
+        if self._answering:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+
+
+def _written(refusal: Refusal) -> bytes:
+    body = json.dumps({"error": refusal.code, "detail": refusal.detail}).encode()
+    head = (
+        b"content-type: application/json",
+        b"content-length: %d" % len(body),
+        b"connection: close",
+        *([b"retry-after: 1"] if refusal.status == 503 else []),
+    )
+    return STATUS_LINE[refusal.status] + b"\r\n".join(head) + b"\r\n\r\n" + body
