@@ -185,8 +185,8 @@ async def view(port: int, run: Run) -> None:
 
 def _seen(run: Run, event: bytes) -> None:
     """A frame's id ends with the last journal entry that it shows."""
-    if event.startswith(b"event: tiles\nid: "):
-        mark = event.split(b"\n", 2)[1]
+    if event.startswith(b"id: "):
+        mark = event.split(b"\n", 1)[0]
         run.seen = int(mark.rpartition(b":")[2]), asyncio.get_running_loop().time()
         _show(run)
 

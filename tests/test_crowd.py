@@ -35,7 +35,7 @@ class Screen:
         """The first message's data: every tile as it is now."""
         received = await self._reader.readuntil(b"\n\n")
         assert received.startswith(b"HTTP/1.1 200 "), received[:80]
-        return received[received.index(b"event: tiles") :].split(b"\n", 2)[2]
+        return received[received.index(b"event: tiles") :].split(b"\n", 1)[1]
 
     async def rest(self) -> bytes:
         """What comes until the server closes, or is no more."""

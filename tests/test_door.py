@@ -245,6 +245,7 @@ def test_check_says_that_all_is_well(idle_server: Server) -> None:
 def test_sigterm_ends_within_five_seconds_with_streams_open(server: Server) -> None:
     with httpx.stream("GET", f"{server.url}/boards/main/stream", timeout=10) as stream:
         lines = stream.iter_lines()
+        assert next(lines).startswith("id: ")
         assert next(lines) == "event: tiles"
         server.send(signal.SIGTERM)
         assert "event: farewell" in list(lines)

@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
 
-from sse_starlette import EventSourceResponse
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
@@ -21,6 +20,7 @@ from wallboard.parse import EVENT_TYPES
 from wallboard.render import Renderer
 from wallboard.screens import Screens
 from wallboard.settings import Settings
+from wallboard.stream import Stream
 from wallboard.tiles import beyond_words, mask
 
 # The eleven boxes of the PBX's Integration/API -> Webhooks page, by the vendor's names, and the Webhook object.
@@ -39,12 +39,11 @@ TRIGGERS = {
     "webhook_component_event": "Webhook object in the call flow",
 }
 _KEPT_AS_IT_IS = ("type", "unique_call_id")
-_STALLED_SECONDS = 30
-_FAREWELL_SECONDS = 2
 _NO_STORE = {"Cache-Control": "no-store"}
 _SIGN_IN = {"WWW-Authenticate": 'Basic realm="wallboard", charset="UTF-8"', **_NO_STORE}
 
-Handler = Callable[[Request], Awaitable[Response]]
+Answer = Response | Stream
+Handler = Callable[[Request], Awaitable[Answer]]
 
 
 class Pages:
@@ -63,7 +62,7 @@ class Pages:
     def guarded(self, handler: Handler) -> Handler:
         """401 for who is neither at the machine nor holds an API token; 503 while the journal is replayed."""
 
-        async def guard(request: Request) -> Response:
+        async def guard(request: Request) -> Answer:
             if not self._may_look(request):
                 return self._html("closed.html", status=401, headers=_SIGN_IN)
             if not self._intake.ready:
@@ -84,19 +83,14 @@ class Pages:
             return self._not_found()
         return HTMLResponse(self._screens.page(), headers=_NO_STORE)
 
-    async def stream(self, request: Request) -> Response:
+    async def stream(self, request: Request) -> Answer:
         """200 text/event-stream: a snapshot, then what changes, a heartbeat every 2 s · 404 · 503 if too many watch."""
         if request.path_params["slug"] != self._screens.slug:
             return self._not_found()
         if not self._front.admit(request.scope):
             detail = "Too many boards are open: this one is told by /tiles until another closes."
             return JSONResponse({"error": "crowded", "detail": detail}, 503, {"Retry-After": "1", **_NO_STORE})
-        return EventSourceResponse(
-            self._screens.watch(),
-            ping=0,
-            send_timeout=_STALLED_SECONDS,
-            shutdown_grace_period=_FAREWELL_SECONDS,
-        )
+        return Stream(self._screens.feed)
 
     async def tiles(self, request: Request) -> Response:
         """200 the same as JSON, for screens that a middlebox keeps the stream from · 404."""

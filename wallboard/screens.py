@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -74,9 +74,6 @@ class Screens:
         """What a screen fetches where a middlebox swallows the stream."""
         board = self._compose(self._clock.now())
         return {**self._pulse(), "sequence": board.sequence, "html": self._renderer.snapshot(board).decode()}
-
-    def watch(self) -> AsyncIterator[bytes]:
-        return self.feed.watch()
 
     def farewell(self) -> None:
         self.feed.close(message("farewell", b"{}"))
