@@ -90,7 +90,7 @@ def create_app(settings: Settings) -> Starlette:
     reader = Reader(zone=settings.zone, components=settings.components)
     intake = Intake(reader, board, journal, clock, screens.changed)
     api = Api(settings, intake, journal, clock, screens)
-    pages = Pages(settings, intake, screens, renderer)
+    pages = Pages(settings, intake, clock, screens, renderer)
     door = Door(intake, settings.pbx_tokens)
 
     app = Starlette(

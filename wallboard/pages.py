@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sse_starlette import EventSourceResponse
@@ -13,6 +13,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from wallboard import lamps
 from wallboard.access import bearer, is_at_the_machine, is_token
+from wallboard.clock import Clock
 from wallboard.intake import Intake
 from wallboard.ledger import Ledger, diagnose
 from wallboard.parse import EVENT_TYPES
@@ -48,8 +49,9 @@ Handler = Callable[[Request], Awaitable[Response]]
 class Pages:
     """The way in, the board, its stream, and the setup page."""
 
-    def __init__(self, settings: Settings, intake: Intake, screens: Screens, renderer: Renderer) -> None:
+    def __init__(self, settings: Settings, intake: Intake, clock: Clock, screens: Screens, renderer: Renderer) -> None:
         self._settings = settings
+        self._clock = clock
         self._intake = intake
         self._screens = screens
         self._templates = renderer.environment
@@ -134,7 +136,7 @@ class Pages:
                 }
                 for aside in self._intake.set_aside
             ],
-            **self._completeness(datetime.now(UTC)),
+            **self._completeness(self._clock.now()),
         }
 
     def _completeness(self, now: datetime) -> dict[str, Any]:
