@@ -229,6 +229,42 @@ def test_a_clock_set_back_while_no_server_ran_leaves_the_order_true(tmp_path: Pa
     asyncio.run(run())
 
 
+@STEPS
+def test_a_call_presumed_ended_is_counted_once_on_its_new_day(
+    tmp_path: Path, readings: Readings, seconds: float
+) -> None:
+    async def run() -> None:
+        floor = await stepped(tmp_path / "j.db", readings, 0)
+        readings.pass_(200)
+        assert floor.state()["totals"]["inbound"]["presumed_ended"] == 1
+        readings.wall += seconds
+        await floor.intake.follow_clock()
+        inbound = floor.state()["totals"]["inbound"]
+        assert (inbound["offered"], inbound["presumed_ended"]) == (4, 1)
+        await floor.post(untold(rang("1", "rings", caller_name="News")))
+        inbound = floor.state()["totals"]["inbound"]
+        assert (inbound["offered"], inbound["presumed_ended"]) == (4, 0)
+        assert sum(day.presumed_ended for day in floor.board.days.values()) == 0
+        await floor.journal.close()
+
+    asyncio.run(run())
+
+
+def test_what_is_known_of_the_pbxs_clock_is_right_at_once(tmp_path: Path, readings: Readings) -> None:
+    async def run() -> None:
+        readings.wall -= 3600
+        floor = await opened(tmp_path / "j.db", readings)
+        connected_at = (NOON - timedelta(seconds=1)).isoformat()
+        await floor.post(*(answered(str(n), str(n)) | {"connected_at": connected_at} for n in range(10)))
+        assert floor.state()["pbx"]["clock_offset_seconds"] == pytest.approx(-3599)
+        readings.wall += 3600
+        await floor.intake.follow_clock()
+        assert floor.state()["pbx"]["clock_offset_seconds"] == pytest.approx(1)
+        await floor.journal.close()
+
+    asyncio.run(run())
+
+
 def test_what_the_pbx_told_stays_as_it_is(tmp_path: Path, readings: Readings) -> None:
     async def run() -> None:
         floor = await opened(tmp_path / "j.db", readings)

@@ -63,7 +63,7 @@ def soak(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_a_short_run_reports_and_can_be_reported_again(tmp_path: Path) -> None:
     out = tmp_path / "soak.json"
-    ended = soak("12", "--viewers", "20", "--every", "1", "--out", str(out))
+    ended = soak("15", "--viewers", "20", "--every", "0.5", "--out", str(out))
     assert ended.returncode == 0, ended.stdout + ended.stderr
     run = msgspec.json.decode(out.read_bytes(), type=Run)
     assert (run.lost, run.dropped, run.complaints) == (0, 0, [])
