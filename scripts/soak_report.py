@@ -10,8 +10,8 @@ from scripts.slopes import Estimate, fit
 
 MEGABYTE = 1 << 20
 WAVE_SECONDS = 480.0
-# A backlog's calls fill what the heap had free; what is drawn and thrown away needs it anew within a minute.
-CALM_AFTER_SECONDS = 90.0
+# A backlog's calls fill what the heap had free; what is drawn and thrown away needs it anew in the minutes after.
+CALM_AFTER_SECONDS = 180.0
 
 
 class Sample(msgspec.Struct):
