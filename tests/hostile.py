@@ -348,12 +348,13 @@ def _types() -> Cases:
 
 
 def _arrays() -> Cases:
-    events = [abandoned(call=f"array {n}") for n in range(501)]
+    events = [{"type": "voicemail", "unique_call_id": f"array {n}"} for n in range(1_001)]
     yield "none", b"[]", 200
-    yield "500", packed(events[:500]), 200
-    yield "501", packed(events), 400
+    yield "500 calls", packed([abandoned(call=f"array call {n}") for n in range(500)]), 200
+    yield "1,000", packed(events[:1_000]), 200
+    yield "1,001", packed(events), 400
     yield "80,000 empty objects", b"[" + b"{}," * 79_999 + b"{}]", 400
-    yield "empty objects", b"[" + b"{}," * 499 + b"{}]", 200
+    yield "empty objects", b"[" + b"{}," * 999 + b"{}]", 200
     yield "the same 500 times", packed([rang(call="array")] * 500), 200
     yield "in an array", packed([[rang()]]), 400
     yield from (

@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Any
 
 DEEPEST = 32
-MOST_EVENTS = 500
+MOST_EVENTS = 1_000
 
 Body = dict[str, Any]
 
