@@ -24,7 +24,7 @@ from wallboard.journal.rows import to_entry
 _BATCH = 500
 _CHUNK = 2_000
 _QUEUED_AT_MOST = 5_000
-_ACKNOWLEDGE_WITHIN_SECONDS = 0.9
+_ACKNOWLEDGE_WITHIN_SECONDS = 0.75
 _TEND_EVERY_SECONDS = 0.5
 
 _Note = tuple[str, str]
@@ -70,7 +70,7 @@ class SqliteJournal:
         self._writer.start()
 
     async def append(self, delivery: Delivery) -> Any:
-        """Durable and applied when it returns. After 0.9 s: JournalUnavailable, though it may yet be stored."""
+        """Durable and applied when it returns. After 0.75 s: JournalUnavailable, though it may yet be stored."""
         if self._writer is None or self._queued >= _QUEUED_AT_MOST:
             raise JournalUnavailable("the journal is closed" if self._writer is None else "too much is queued")
         try:

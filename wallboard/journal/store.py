@@ -15,7 +15,7 @@ from pathlib import Path
 
 from wallboard.journal.rows import INSERT, NOTE, SELECT, TABLES, Row, sealed_note
 
-BUSY_SECONDS = 0.8
+BUSY_SECONDS = 0.6
 _COMPANIONS = ("-wal", "-shm")
 
 Identity = tuple[int, int]
