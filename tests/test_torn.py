@@ -15,14 +15,20 @@ from tests.samples import answered_call, rang
 from tests.torn import BODIES, FILES, NAME, Damage, Opened, make, outcome, start, undamaged
 from wallboard.journal.rows import to_entry, to_row
 
+LARGE = [b'{"type": "large", "n": %d, "x": "%s"}' % (n, b"x" * 300) for n in range(3000)]
+
+
+def made(folder: Path, bodies: list[bytes] = BODIES, *, stopped: bool = False) -> Path:
+    sound = folder / "sound"
+    sound.mkdir()
+    make(sound, bodies, stopped=stopped)
+    return sound
+
 
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The files of a killed server: half of the rows in the database, the others in the WAL alone."""
-    folder = tmp_path_factory.mktemp("torn") / "sound"
-    folder.mkdir()
-    make(folder)
-    return folder
+    return made(tmp_path_factory.mktemp("torn"))
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +55,20 @@ def test_no_cut_end_is_believed(sound: Path, before: Opened, file: str) -> None:
     size, rng = (sound / file).stat().st_size, Random(f"ends of {file}")
     became = {outcome(sound, Damage(file, at, 0), before) for at in (0, 1, *(rng.randrange(size) for _ in range(20)))}
     assert any("lost" in what for what in became) or file.endswith("witness")
+
+
+@pytest.mark.parametrize("stopped", [False, True], ids=["killed", "stopped"])
+def test_nor_in_a_journal_of_many_pages(tmp_path: Path, stopped: bool) -> None:
+    sound = made(tmp_path, LARGE, stopped=stopped)
+    before, rng = undamaged(sound), Random("many pages")
+    assert before.bodies == LARGE
+    for file in FILES[: 1 if stopped else 2]:
+        size = (sound / file).stat().st_size
+        assert size > 300_000
+        places = [0, 17, 19, 100, 105, size // 2, *(rng.randrange(size) for _ in range(6))]
+        for at in places:
+            outcome(sound, Damage(file, at, 0xFF), before)
+            outcome(sound, Damage(file, at, 0), before)
 
 
 @pytest.mark.parametrize(("gone", "lost"), [

@@ -12,9 +12,9 @@ import shutil
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -58,22 +58,33 @@ class Opened:
     epoch: str | None
 
 
-def make(folder: Path) -> None:
-    """A journal as a killed server leaves it: some rows in the file, the last ones in the WAL alone."""
+def make(folder: Path, bodies: Sequence[bytes] = BODIES, *, stopped: bool = False) -> None:
+    """A journal as a killed server leaves it: some rows in the file, the last ones in the WAL alone.
+
+    `stopped`: as one leaves it that was stopped, all in the file and no WAL.
+    """
     async def run() -> None:
         journal = SqliteJournal(folder / "made" / NAME)
         await journal.open(lambda entry: None)
-        for number, body in enumerate(BODIES):
-            await journal.append(Delivery(received_at=NOW + timedelta(seconds=number), body=body, meaning="m"))
-            if number == len(BODIES) // 2:
+        for half in (bodies[: len(bodies) // 2 + 1], bodies[len(bodies) // 2 + 1 :]):
+            await asyncio.gather(*(journal.append(Delivery(received_at=NOW, body=body, meaning="m")) for body in half))
+            if half[0] == bodies[0]:
                 await journal.close()
                 await journal.open(lambda entry: None)
-        for file in FILES:
-            shutil.copy(folder / "made" / file, folder / file)
+        if stopped:
+            await journal.close()
+        copy(folder / "made", folder)
         await journal.close()
 
     asyncio.run(run())
     shutil.rmtree(folder / "made")
+
+
+def copy(source: Path, target: Path) -> None:
+    """The journal's files, as far as they are there."""
+    for file in FILES:
+        if (source / file).exists():
+            shutil.copy(source / file, target / file)
 
 
 def start(folder: Path, more: bytes | None = None) -> Opened:
@@ -97,8 +108,7 @@ def start(folder: Path, more: bytes | None = None) -> Opened:
 def undamaged(sound: Path) -> Opened:
     """What a start finds where nothing has happened."""
     with tempfile.TemporaryDirectory(dir=sound.parent) as scratch:
-        for file in FILES:
-            shutil.copy(sound / file, Path(scratch) / file)
+        copy(sound, Path(scratch))
         return start(Path(scratch))
 
 
@@ -106,8 +116,7 @@ def outcome(sound: Path, damage: Damage, before: Opened) -> str:
     """Does the damage, starts three times, and names what became of it; AssertionError if a promise broke."""
     with tempfile.TemporaryDirectory(dir=sound.parent) as scratch:
         folder = Path(scratch)
-        for file in FILES:
-            shutil.copy(sound / file, folder / file)
+        copy(sound, folder)
         damage.do(folder)
         first = start(folder)
         again = start(folder, b"more")
@@ -123,7 +132,7 @@ def outcome(sound: Path, damage: Damage, before: Opened) -> str:
 
 def everywhere(folder: Path, stride: int) -> Iterator[Damage]:
     """Every `stride`th byte of every file flipped in one of its bits, in all of them, and every `stride`th cut."""
-    for file in FILES:
+    for file in (file for file in FILES if (folder / file).exists()):
         for at in range(0, (folder / file).stat().st_size, stride):
             yield from (Damage(file, at, flip) for flip in (1 << at % 8, 0xFF, 0))
 
@@ -131,21 +140,22 @@ def everywhere(folder: Path, stride: int) -> Iterator[Damage]:
 def main() -> None:
     stride = int(sys.argv[1]) if len(sys.argv) > 1 else 1
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch) / "sound"
-        folder.mkdir()
-        make(folder)
-        before = undamaged(folder)
-        became: Counter[tuple[str, str]] = Counter()
-        for damage in everywhere(folder, stride):
-            try:
-                became[damage.file, outcome(folder, damage, before)] += 1
-            except Exception as error:  # noqa: BLE001 - whatever goes wrong is what this looks for
-                became[damage.file, "BROKEN"] += 1
-                print(f"{damage}: {type(error).__name__}: {error}", flush=True)
-        for (file, what), times in sorted(became.items()):
-            print(f"{file:20} {what:28} {times}")
-        raise SystemExit(any(what == "BROKEN" for _, what in became))
+    became: Counter[tuple[str, str, str]] = Counter()
+    for how in ("killed", "stopped"):
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = Path(scratch) / "sound"
+            folder.mkdir()
+            make(folder, stopped=how == "stopped")
+            before = undamaged(folder)
+            for damage in everywhere(folder, stride):
+                try:
+                    became[how, damage.file, outcome(folder, damage, before)] += 1
+                except Exception as error:  # noqa: BLE001 - whatever goes wrong is what this looks for
+                    became[how, damage.file, "BROKEN"] += 1
+                    print(f"{how} {damage}: {type(error).__name__}: {error}", flush=True)
+    for (how, file, what), times in sorted(became.items()):
+        print(f"{how:8} {file:20} {what:28} {times}")
+    raise SystemExit(any(what == "BROKEN" for *_, what in became))
 
 
 if __name__ == "__main__":

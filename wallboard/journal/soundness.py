@@ -11,6 +11,7 @@ import os
 import secrets
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -274,13 +275,8 @@ def _rescue(path: Path, wal: bytes, target: sqlite3.Connection) -> None:
 
 def _readable(path: Path) -> Iterator[Row]:
     """The rows that SQLite gives up to the first that it cannot."""
-    connection = connect(path)
-    try:
+    with suppress(sqlite3.DatabaseError, UnicodeDecodeError), closing(connect(path)) as connection:
         yield from connection.execute("SELECT * FROM deliveries ORDER BY sequence")
-    except sqlite3.DatabaseError:
-        return
-    finally:
-        connection.close()
 
 
 def _as_row(record: Record) -> Row:
