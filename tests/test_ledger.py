@@ -149,7 +149,7 @@ def test_a_voicemail_alone_is_no_call_to_account_for() -> None:
 
 
 def test_what_may_still_come_is_not_yet_missing() -> None:
-    floor = Floor(*lost_summary()).wait(seconds=59)
+    floor = Floor(*lost_summary()).wait(seconds=4)
     assert numbers(floor) == NOTHING
     assert numbers(floor.wait(seconds=1)) == {**NOTHING, "calls_incomplete": 1}
     assert missing(floor.feed(summary())) == {}

@@ -23,7 +23,7 @@ _OUTBOUND = ("user_outbound", "user_outbound_answered", "user_outbound_completed
 TRIGGERS = (*_INBOUND, "queue_call", "ring_group_call", *_OUTBOUND)
 """The PBX's triggers that other events of the same call can imply, by the vendor's names."""
 
-GRACE = timedelta(minutes=1)
+GRACE = timedelta(seconds=5)
 """How long after its last event a call that seems over may still bring the rest: bodies overtake each other."""
 
 ENOUGH_TO_TELL = 5
@@ -141,7 +141,7 @@ class Book:
         part = account(call)
         self._accounts[call.key] = (day, part)
         self._ledger(day).move(part, 1)
-        if part.missing:
+        if part.missing and call.state() == "ended":  # of one presumed ended nothing has come for long enough
             self._freshen(call.key, call.last_received_at)
 
     def withdraw(self, call: Call) -> None:
