@@ -1,6 +1,7 @@
 #!/bin/sh
 # Runs the hostile bodies and the in-process tests on the newest Python >= 3.12 there is, in .venv-newest.
 # A python3.x on the PATH may be a version manager's shim that refuses to run, so each is tried; its own folders come next.
+# Exit status 3: there is none.
 set -eu
 
 newest() {
@@ -17,7 +18,7 @@ newest() {
 python=$(newest)
 if [ -z "$python" ]; then
     echo "No Python newer than 3.11 runs here: put a python3.12 or newer on the PATH." >&2
-    exit 1
+    exit 3
 fi
 "$python" --version
 [ -x .venv-newest/bin/python ] && [ "$(.venv-newest/bin/python --version)" = "$("$python" --version)" ] \
