@@ -220,6 +220,52 @@ def test_a_head_within_the_limits_is_fine(server: Server) -> None:
     assert server.client.get("/healthz", headers={"Connection": "Upgrade", "Upgrade": "websocket"}).status_code == 200
 
 
+# --- who sends ahead
+
+
+def test_requests_sent_far_ahead_are_not_held(server: Server) -> None:
+    """One answer each until it is too far, then an end: the client knows what to send again."""
+
+    async def work() -> None:
+        async with nobody_notices(server):
+            before = resident_kib(server)
+            ahead = [open_to(server) for _ in range(40)]
+            writers = [writer for _, writer in await asyncio.gather(*ahead)]
+            for number, writer in enumerate(writers):
+                writer.write((STREAM if number % 2 else b"") + b"GET / HTTP/1.1\r\n\r\n" * 20_000)
+            await asyncio.sleep(1)
+            assert resident_kib(server) - before < 48 * 1024
+            for writer in writers:
+                writer.close()
+        await until(lambda: metrics(server)["viewers"] == 0)
+        some = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+        said, _ = await to_the_end(server, some * 1_000)
+        assert 2 <= said.count(b"HTTP/1.1 200") < 1_000
+        assert said.count(b"connection: close") == 1
+
+    run(work())
+
+
+def test_a_request_behind_a_stream_does_not_stop_the_board(server: Server) -> None:
+    """It hid from the stream that its viewer had left; the write to nobody ended the board for everybody."""
+
+    async def work() -> None:
+        for request in (b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\n"):
+            reader, writer = await open_to(server)
+            writer.write(STREAM + request)
+            await reader.readuntil(b"tiles")
+            writer.close()
+        await until(lambda: metrics(server)["viewers"] == 0)
+        reader, writer = await open_to(server)
+        writer.write(STREAM)
+        for _ in range(3):
+            await asyncio.wait_for(reader.readuntil(b"event: heartbeat"), 5)
+        writer.close()
+
+    run(work())
+    assert "error" not in (server.folder / "log").read_text()
+
+
 # --- who does not read
 
 

@@ -6,13 +6,16 @@ import asyncio
 import shutil
 import sqlite3
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from wallboard.journal import EVENTS_LOST, Delivery, Entry, JournalError, JournalUnavailable
+from wallboard.journal.custody import Custody
 from wallboard.journal.rows import to_row
 from wallboard.journal.sqlite import SqliteJournal, check
 
@@ -331,3 +334,15 @@ def test_a_start_that_fails_can_be_tried_again(tmp_path: Path) -> None:
 
     asyncio.run(start())
     assert applied == [b"1"]
+
+
+def test_what_keeps_the_journal_from_being_opened_again_is_logged_once(tmp_path: Path) -> None:
+    """Each webhook tries again, so the log grew by some hundred lines a second, on the very disk that was full."""
+    custody = Custody(tmp_path / "wallboard.db")
+    custody.release()
+    custody.path.write_bytes(b"not a journal " * 1_000)
+    with capture_logs() as logs:
+        for _ in range(5):
+            with suppress(JournalError, sqlite3.Error, OSError):
+                custody._reopen()
+    assert [entry["event"] for entry in logs].count("the journal cannot be opened again") == 1

@@ -29,6 +29,8 @@ STALLED_SECONDS = 20
 LAST_WORDS_SECONDS = 1
 LARGEST_HEAD = 32 * 1024
 MOST_HEADERS = 100
+MOST_WAITING = 16
+"""Requests sent ahead on one connection, before the answer to an earlier one: each costs some kilobytes."""
 SEND_BUFFER = 64 * 1024
 _PIECE = 16 * 1024
 _DOOR = "/webhooks/"
@@ -50,6 +52,10 @@ _STOPPING = Refusal(503, "unavailable", "The board is stopping.")
 
 class HeadTooLarge(Exception):
     """Request line and headers are over `LARGEST_HEAD` or `MOST_HEADERS`."""
+
+
+class TooFarAhead(Exception):
+    """More requests than `MOST_WAITING` wait on this connection."""
 
 
 def prepare(listening: socket.socket) -> None:
@@ -77,6 +83,8 @@ class Connection(HttpToolsProtocol):
         self._head = False  # from its first byte to the end of its head
         self._head_size = 0
         self._held = 0  # bytes that the parser has been given since it last gave something back
+        self._served: RequestResponseCycle | None = None  # `cycle` is the last to have come, others may wait before it
+        self._is_deaf = False  # after what was sent too far ahead: the connection ends with the last answer
 
     @property
     def stalled(self) -> bool:
@@ -98,13 +106,17 @@ class Connection(HttpToolsProtocol):
         self._clear_deadline()
         self._end_stall()
         self._unset_keepalive_if_required()
+        self.pipeline.clear()
+        if self._served is not None and not self._served.response_complete:
+            self._served.disconnected = True  # uvicorn tells the last request only
+            self._served.message_event.set()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """In pieces, so that a limit is noticed before much has been taken in."""
         self._unset_keepalive_if_required()
         for start in range(0, len(data), _PIECE):
-            if self.transport.is_closing():
+            if self.transport.is_closing() or self._is_deaf:
                 return
             self._feed(data[start : start + _PIECE])
         if self._deadline is None and not self._answering:
@@ -130,6 +142,8 @@ class Connection(HttpToolsProtocol):
     # --- what the parser calls
 
     def on_message_begin(self) -> None:
+        if len(self.pipeline) >= MOST_WAITING:
+            raise TooFarAhead
         self._receiving = self._head = True
         self._head_size = 0
         self._set_deadline(REQUEST_SECONDS)
@@ -166,6 +180,7 @@ class Connection(HttpToolsProtocol):
         self._front.answered(self)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._served = cycle
         start: Callable[[], None] = partial(super()._start_asgi_task, cycle, app)
         if cycle.scope["path"].startswith(_DOOR):
             start()
@@ -181,6 +196,9 @@ class Connection(HttpToolsProtocol):
         except httptools.HttpParserUpgrade:
             self.cycle.keep_alive = False  # we answer in HTTP/1.1, once: what follows is in another protocol
         except httptools.HttpParserError as error:
+            if isinstance(error.__context__, TooFarAhead):
+                self._is_deaf, self.cycle.keep_alive = True, False  # the client knows by that what to send again
+                return
             self._refuse(_TOO_LARGE if isinstance(error.__context__, HeadTooLarge) else _UNREADABLE)
         else:
             if self._held > LARGEST_HEAD:
@@ -232,7 +250,8 @@ class Connection(HttpToolsProtocol):
     def _refuse(self, refusal: Refusal) -> None:
         """Answers and closes; where an answer is under way, only closes: a second one would be read as part of it."""
         self._front.oversized += refusal is _TOO_LARGE
-        own = not self._head and self._receiving  # the answer under way would be to this request
+        # Whether the answer under way would be to this request.
+        own = not self._head and self._receiving and self.cycle is self._served
         if self._answering and (self.cycle.response_started or not own):
             self.transport.abort()
             return

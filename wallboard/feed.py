@@ -14,10 +14,12 @@ import types
 from collections.abc import Callable, Coroutine, Generator, Iterator
 from typing import Any
 
+import structlog
 from sse_starlette.event import ServerSentEvent
 
 _PIECE = 16 * 1024
 _WRITTEN_A_TURN = 64
+log = structlog.get_logger()
 
 Send = Callable[[bytes, bool], Coroutine[Any, Any, None]]
 """Writes some bytes to one viewer; True if more will follow. It waits as long as the viewer does not read."""
@@ -157,7 +159,11 @@ class Feed:
     async def _hand_out(self, hand: Callable[[Viewer], bool]) -> None:
         written = 0
         for viewer in tuple(self._viewers):
-            written += hand(viewer)
+            try:
+                written += hand(viewer)
+            except Exception as error:  # noqa: BLE001 - one viewer's connection must not stop the board for all
+                log.error("a viewer could not be written to", error=type(error).__name__)
+                self.leave(viewer)
             if written == _WRITTEN_A_TURN:
                 written = 0
                 await asyncio.sleep(0)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import structlog
 
 from wallboard import __version__, views
 from wallboard.board import Board
@@ -22,6 +23,7 @@ from wallboard.tiles import Look, compose
 
 HEARTBEAT_SECONDS = 2.0
 COALESCE_SECONDS = 0.05
+log = structlog.get_logger()
 
 
 def build_of(*folders: Path) -> str:
@@ -46,6 +48,7 @@ class Screens:
         self._look = look
         self._dirty = asyncio.Event()
         self._steps = 0
+        self._is_stuck = False
         self._shown: views.Board | None = None
         self._snapshot: tuple[views.Board, bytes] | None = None
         self.boot = secrets.token_hex(6)
@@ -86,7 +89,7 @@ class Screens:
         while True:
             await self._dirty.wait()
             self._dirty.clear()
-            await self._publish()
+            await self._publish_or_fall_silent()
             await asyncio.sleep(COALESCE_SECONDS)
 
     async def _ticking(self) -> None:
@@ -98,6 +101,16 @@ class Screens:
         while True:
             await self._beat()
             await asyncio.sleep(HEARTBEAT_SECONDS)
+
+    async def _publish_or_fall_silent(self) -> None:
+        """A board that cannot be drawn is tried again each second; without heartbeats its screens say it is old."""
+        try:
+            await self._publish()
+        except Exception as error:  # noqa: BLE001 - the ticker's guard
+            self._shown, self._is_stuck = None, True
+            log.error("the board could not be drawn", error=type(error).__name__)
+        else:
+            self._is_stuck = False
 
     async def _publish(self) -> None:
         if not self.viewers:
@@ -112,6 +125,8 @@ class Screens:
             await self._beat()
 
     async def _beat(self) -> None:
+        if self._is_stuck:
+            return
         await self.feed.beat(message("heartbeat", msgspec.json.encode(self._pulse())))
 
     def _snapshot_message(self) -> bytes:

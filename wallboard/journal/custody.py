@@ -45,6 +45,7 @@ class Custody:
         self._last_seal = _seal_at(self._store, self.written)
         self.failed = False
         self._ousted = False
+        self._complaint: str | None = None  # what kept it from being opened again, as it was logged last
 
     @property
     def epoch(self) -> str:
@@ -148,10 +149,13 @@ class Custody:
         try:
             store = Store(self.path)
             if self._continues(store):
+                self._complaint = None
                 return store
             store.close()
         except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
-            log.error("the journal cannot be opened again", reason=str(error))
+            if self._complaint != str(error):  # each webhook tries: a full disk is not to be filled with the log
+                self._complaint = str(error)
+                log.error("the journal cannot be opened again", reason=str(error))
         store, self._testimony = open_sound(self.path, self._witness)
         return store
 

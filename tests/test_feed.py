@@ -1,0 +1,88 @@
+"""The feed and the running screens, when one viewer or one drawing fails: the others must not notice."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from datetime import UTC, time
+from types import SimpleNamespace
+from typing import Any, cast
+
+from wallboard import views
+from wallboard.application import TEMPLATES
+from wallboard.board import Board, Rules
+from wallboard.clock import Clock
+from wallboard.feed import Feed
+from wallboard.journal import Journal
+from wallboard.render import Renderer
+from wallboard.screens import Screens
+from wallboard.tiles import Look
+
+
+class Ear:
+    """A viewer's connection: what it was sent, until it is `broken`."""
+
+    def __init__(self) -> None:
+        self.heard = b""
+        self.broken = False
+
+    async def send(self, data: bytes, more: bool) -> None:
+        if self.broken:
+            raise RuntimeError
+        self.heard += data
+
+
+class Pen(Renderer):
+    """A renderer that cannot draw while it is `dry`."""
+
+    dry = False
+
+    def changes(self, before: views.Board | None, after: views.Board) -> bytes:
+        if self.dry:
+            raise ZeroDivisionError
+        return super().changes(before, after)
+
+
+def test_a_viewer_that_cannot_be_written_to_leaves_and_the_others_go_on() -> None:
+    async def work() -> None:
+        feed, ears = Feed(lambda: b"snapshot "), [Ear() for _ in range(9)]
+        for ear in ears:
+            feed.join(ear.send)
+        ears[4].broken = True
+        await feed.publish(b"frame ")
+        await feed.beat(b"beat")
+        assert len(feed) == 8
+        assert {ear.heard for ear in ears if not ear.broken} == {b"snapshot frame beat"}
+
+    asyncio.run(work())
+
+
+def test_a_board_that_cannot_be_drawn_falls_silent_and_comes_back() -> None:
+    """It stopped for good while the heartbeats went on: an old board that looked alive."""
+
+    async def until(condition: Any) -> None:
+        async with asyncio.timeout(10):
+            while not condition():
+                await asyncio.sleep(0.02)
+
+    async def nothing() -> None: ...
+
+    async def work() -> None:
+        board, pen, ear = Board(Rules(zone=UTC, day_starts_at=time(0))), Pen(TEMPLATES), Ear()
+        journal = cast(Journal, SimpleNamespace(head=0, trouble=None))
+        screens = Screens(board, journal, Clock(), pen, Look(), "build")
+        running = asyncio.create_task(screens.run(nothing))
+        screens.feed.join(ear.send)
+        await until(lambda: ear.heard.count(b"event: heartbeat") >= 1)
+        pen.dry = True
+        await until(lambda: screens._is_stuck)
+        silent_since = ear.heard.count(b"event: heartbeat")
+        await asyncio.sleep(2.5)
+        assert ear.heard.count(b"event: heartbeat") == silent_since
+        pen.dry = False
+        await until(lambda: ear.heard.count(b"event: heartbeat") > silent_since)
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+
+    asyncio.run(work())
