@@ -120,6 +120,16 @@ def test_a_commit_that_failed_but_stands_is_applied_and_the_next_one_goes_on(tmp
     assert [entry.sequence for entry in first] == [entry.sequence for entry in with_journal(path, nothing)]
 
 
+def test_what_cannot_be_written_at_all_does_not_end_the_writer(tmp_path: Path) -> None:
+    async def use(journal: SqliteJournal, applied: list[Entry]) -> None:
+        with pytest.raises(JournalUnavailable, match="surrogates not allowed"):
+            await journal.append(delivery(b"1", meaning="\ud800"))
+        assert await journal.append(delivery(b"2")) == 10
+        assert journal.trouble is None
+
+    with_journal(tmp_path / "j.db", use)
+
+
 def test_it_can_be_followed_from_a_sequence_number(tmp_path: Path) -> None:
     async def write(journal: SqliteJournal, applied: list[Entry]) -> None:
         for body in (b"1", b"2", b"3"):

@@ -61,9 +61,9 @@ class SqliteJournal:
             while rows := await asyncio.to_thread(custody.read, self.head, _CHUNK):
                 self._found([to_entry(row) for row in rows])
                 await asyncio.sleep(0)
-        except (sqlite3.Error, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it was, it may be over in a moment
             await self.close()
-            self.trouble = str(error)
+            self.trouble = str(error) or type(error).__name__
             raise JournalError(_explain(self._path, error)) from None
         self.trouble = None
         self._writer = threading.Thread(target=self._write, args=(custody,), name="journal", daemon=True)
@@ -113,8 +113,8 @@ class SqliteJournal:
         for batch in self._batches():
             try:
                 first = self._commit(custody, batch)
-            except (sqlite3.Error, OSError) as error:
-                self._call(self._failed, batch, str(error))
+            except Exception as error:  # noqa: BLE001 - without its writer the server could never answer 200 again
+                self._call(self._failed, batch, str(error) or type(error).__name__)
             else:
                 self._call(self._committed, batch, first)
 
