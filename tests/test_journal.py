@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from wallboard.journal import EVENTS_LOST, Delivery, Entry, JournalError, JournalUnavailable
+from wallboard.journal import EVENTS_LOST, Delivery, Entry, JournalError, JournalUnavailable, sqlite
+from wallboard.journal.custody import Custody
 from wallboard.journal.rows import to_row
 from wallboard.journal.sqlite import SqliteJournal, check
 
@@ -265,6 +266,41 @@ def test_no_event_is_acknowledged_while_what_was_deleted_cannot_be_put_back(tmp_
     assert with_journal(path, nothing) == first
 
 
+def test_a_lock_that_cannot_be_put_back_for_now_is_put_back_later(tmp_path: Path) -> None:
+    path = tmp_path / "j.db"
+
+    async def use(journal: SqliteJournal, applied: list[Entry]) -> None:
+        await journal.append(delivery(b"1"))
+        taken_away(path, ".lock")
+        obstacle = tmp_path / "j.db.lock"
+        obstacle.mkdir()
+        with pytest.raises(JournalUnavailable):
+            await journal.append(delivery(b"2"))
+        obstacle.rmdir()
+        assert await journal.append(delivery(b"3")) == 30
+
+    with_journal(path, use)
+
+
+def test_a_witness_that_cannot_be_put_back_costs_no_descriptors(tmp_path: Path) -> None:
+    path = tmp_path / "j.db"
+    descriptors = Path("/proc/self/fd")
+
+    async def use(journal: SqliteJournal, applied: list[Entry]) -> None:
+        await journal.append(delivery(b"1"))
+        taken_away(path, ".witness")
+        (tmp_path / "j.db.witness").symlink_to("/dev/full")
+        before = len(list(descriptors.iterdir()))
+        for _ in range(10):
+            with pytest.raises(JournalUnavailable, match="No space left"):
+                await journal.append(delivery(b"2"))
+        assert len(list(descriptors.iterdir())) <= before
+        taken_away(path, ".witness")
+        await journal.append(delivery(b"3"))
+
+    with_journal(path, use)
+
+
 def test_a_second_server_that_has_taken_the_place_is_not_written_over(tmp_path: Path) -> None:
     path = tmp_path / "j.db"
 
@@ -341,3 +377,29 @@ def test_a_start_that_fails_can_be_tried_again(tmp_path: Path) -> None:
 
     asyncio.run(start())
     assert applied == [b"1"]
+
+
+def test_a_start_that_fails_after_the_lock_was_taken_lets_go_of_it(tmp_path: Path) -> None:
+    """The notes cannot be read; a start tried again must not find its own lock."""
+    path = tmp_path / "j.db"
+    with_journal(path, nothing)
+
+    class Blind(Custody):
+        def notes(self) -> dict[str, str]:
+            if not repaired:
+                raise sqlite3.OperationalError("disk I/O error")
+            return super().notes()
+
+    repaired: list[bool] = []
+
+    async def start() -> None:
+        journal = SqliteJournal(path)
+        with pytest.raises(JournalError, match="disk I/O error"):
+            await journal.open(lambda entry: None)
+        repaired.append(True)
+        await journal.open(lambda entry: None)
+        await journal.close()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sqlite, "Custody", Blind)
+        asyncio.run(start())

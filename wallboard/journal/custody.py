@@ -40,9 +40,10 @@ class Custody:
             self._witness = Witness(beside(path, "witness"))
             undo.callback(self._witness.close)
             self._store, self._testimony = open_sound(path, self._witness)
+            undo.callback(self._store.close)
+            self.written = self._testimony.sequence
+            self._last_seal = _seal_at(self._store, self.written)
             undo.pop_all()
-        self.written = self._testimony.sequence
-        self._last_seal = _seal_at(self._store, self.written)
         self.failed = False
         self._ousted = False
 
@@ -126,21 +127,34 @@ class Custody:
             raise BlockingIOError(_TAKEN)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         if not self._has_lock():
-            self._ousted = True  # whoever has the lock may have acknowledged events: they are not written over
-            lock = _lock(beside(self.path, "lock"))
-            os.close(self._lock)
-            self._lock, self._ousted = lock, False
+            self._lock_again()
         if not self._has_witness():
-            witness = Witness(self._witness.path)
-            witness.begin(self._testimony)
-            self._witness.close()
-            self._witness = witness
+            self._witness_again()
         store = self._open()
         if not store.in_place():
             store.write_out()
             self._store = None
             store.close()
             self._store = self._reopen()
+
+    def _lock_again(self) -> None:
+        try:
+            lock = _lock(beside(self.path, "lock"))
+        except BlockingIOError:
+            self._ousted = True  # whoever has the lock may have acknowledged events: they are not written over
+            raise
+        os.close(self._lock)
+        self._lock = lock
+
+    def _witness_again(self) -> None:
+        witness = Witness(self._witness.path)
+        try:
+            witness.begin(self._testimony)
+        except OSError:
+            witness.close()
+            raise
+        self._witness.close()
+        self._witness = witness
 
     def _reopen(self) -> Store:
         """The same file as before in a moment; one that has lost its end or its head is examined and mended."""
@@ -190,9 +204,12 @@ def _lock(path: Path) -> int:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except BlockingIOError:
         os.close(descriptor)
         raise BlockingIOError(_TAKEN) from None
+    except OSError:
+        os.close(descriptor)
+        raise
     return descriptor
 
 

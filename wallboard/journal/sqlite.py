@@ -57,7 +57,7 @@ class SqliteJournal:
         self._loop = asyncio.get_running_loop()
         self.head = max(self.head, after)
         try:
-            custody = self._custody = await asyncio.to_thread(self._prepare)
+            custody = await asyncio.to_thread(self._prepare)
             while rows := await asyncio.to_thread(custody.read, self.head, _CHUNK):
                 self._found([to_entry(row) for row in rows])
                 await asyncio.sleep(0)
@@ -103,7 +103,7 @@ class SqliteJournal:
         return future
 
     def _prepare(self) -> Custody:
-        custody = Custody(self._path)
+        custody = self._custody = Custody(self._path)  # at once, so that whatever comes next `close` lets go of it
         self._notes = custody.notes()
         return custody
 
