@@ -13,7 +13,9 @@ import pytest
 from tests.conftest import Server
 from tests.samples import answered_call, rang
 from tests.torn import BODIES, FILES, NAME, Damage, Opened, make, outcome, start, undamaged
+from wallboard.journal import store
 from wallboard.journal.rows import to_entry, to_row
+from wallboard.journal.store import Store
 
 
 @pytest.fixture(scope="module")
@@ -117,8 +119,8 @@ def forge(row: tuple[object, ...], body: bytes) -> tuple[object, ...]:
     return to_row(entry.sequence, type(entry.delivery)(received_at=entry.delivery.received_at, body=body))
 
 
-def test_a_journal_of_the_first_schema_is_taken_over(tmp_path: Path) -> None:
-    with sqlite3.connect(tmp_path / NAME) as old:
+def make_schema_1(folder: Path) -> None:
+    with sqlite3.connect(folder / NAME) as old:
         old.executescript(
             "PRAGMA journal_mode=WAL; CREATE TABLE deliveries (sequence INTEGER PRIMARY KEY,"
             "received_at INTEGER NOT NULL, schema INTEGER NOT NULL, hash BLOB NOT NULL, meaning TEXT, refusal TEXT,"
@@ -130,7 +132,21 @@ def test_a_journal_of_the_first_schema_is_taken_over(tmp_path: Path) -> None:
             row = (n, 1_700_000_000_000_000, 1, hashlib.sha256(body).digest(), None, None, body)
             old.execute("INSERT INTO deliveries VALUES (?, ?, ?, ?, ?, ?, ?)", row)
     old.close()
+
+
+def test_a_journal_of_the_first_schema_is_taken_over(tmp_path: Path) -> None:
+    make_schema_1(tmp_path)
     opened = start(tmp_path, b"more")
     assert (opened.bodies, opened.losses) == ([*BODIES, b"more"], [])
     again = start(tmp_path)
     assert (again.bodies, again.losses, again.epoch) == (opened.bodies, [], opened.epoch)
+
+
+def test_an_upgrade_that_is_cut_short_raises_no_alarm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_schema_1(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.delattr(store, "sealed_note")
+        with pytest.raises(NameError):
+            Store(tmp_path / NAME)
+    opened = start(tmp_path)
+    assert (opened.bodies, opened.losses) == (BODIES, [])

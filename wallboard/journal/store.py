@@ -145,8 +145,10 @@ def adopt(path: Path) -> None:
 
 
 def _bring_up_to_date(connection: sqlite3.Connection) -> None:
-    """Makes the tables. Schema 1 had neither remarks nor seals on its notes."""
-    connection.executescript(TABLES)
+    """Makes the tables, all or nothing. Schema 1 had neither remarks nor seals on its notes."""
+    if _columns(connection, "deliveries") >= {"remark"} and _columns(connection, "notes") >= {"seal"}:
+        return
+    connection.executescript(f"BEGIN IMMEDIATE; {TABLES}")
     if not _columns(connection, "deliveries") >= {"sequence", "hash", "body"}:
         raise Foreign("its table named deliveries is none of ours")
     if "remark" not in _columns(connection, "deliveries"):
@@ -155,6 +157,7 @@ def _bring_up_to_date(connection: sqlite3.Connection) -> None:
         connection.execute("ALTER TABLE notes ADD COLUMN seal BLOB")
         notes = connection.execute("SELECT name, value FROM notes").fetchall()
         connection.executemany(NOTE, (sealed_note(*note) for note in notes))
+    connection.execute("COMMIT")
 
 
 def _columns(connection: sqlite3.Connection, table: str) -> set[str]:
