@@ -12,6 +12,7 @@ import secrets
 import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 
 import msgspec
@@ -267,7 +268,7 @@ def _gaps(present: list[int], head: int) -> list[Range]:
 
 def _rescue(path: Path, wal: bytes, target: sqlite3.Connection) -> None:
     """Copies every row whose seal holds: first as SQLite reads them, then what only its raw pages still show."""
-    for row in (*_readable(path), *map(_as_row, records(path, wal))):
+    for row in chain(_readable(path), map(_as_row, records(path, wal))):
         if len(row) == 8 and is_sealed(row):
             target.execute(INSERT.replace("INSERT", "INSERT OR IGNORE"), row)
 
