@@ -13,7 +13,7 @@ import pytest
 from tests.conftest import Server
 from tests.samples import answered_call, rang
 from tests.torn import BODIES, FILES, NAME, Damage, Opened, make, outcome, start, undamaged
-from wallboard.journal import store
+from wallboard.journal import soundness, store
 from wallboard.journal.rows import to_entry, to_row
 from wallboard.journal.store import Store
 
@@ -51,6 +51,33 @@ def test_no_cut_end_is_believed(sound: Path, before: Opened, file: str) -> None:
     size, rng = (sound / file).stat().st_size, Random(f"ends of {file}")
     became = {outcome(sound, Damage(file, at, 0), before) for at in (0, 1, *(rng.randrange(size) for _ in range(20)))}
     assert any("lost" in what for what in became) or file.endswith("witness")
+
+
+@pytest.mark.parametrize("step", ["records", "_tell", "_keep_aside", "complete", "adopt"])
+@pytest.mark.parametrize("gone", [True, False])
+def test_a_mending_that_is_cut_short_costs_nothing_more(sound: Path, tmp_path: Path, step: str, gone: bool) -> None:
+    for folder in (tmp_path / "once", tmp_path / "twice"):
+        shutil.copytree(sound, folder)
+        if gone:
+            (folder / NAME).unlink()
+        else:
+            Damage(f"{NAME}-wal", 60_000, 0xFF).do(folder)
+    once = start(tmp_path / "once")
+
+    def killed(*_: object) -> None:
+        raise _Killed
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(soundness, step, killed)
+        with pytest.raises(_Killed):
+            start(tmp_path / "twice")
+    twice = start(tmp_path / "twice")
+    assert (twice.bodies, twice.losses) == (once.bodies, once.losses)
+    assert (tmp_path / "twice" / f"{NAME}.damaged-wal").exists()
+
+
+class _Killed(BaseException):
+    """In the place of SIGKILL: nobody catches it."""
 
 
 @pytest.mark.parametrize(("gone", "lost"), [

@@ -19,7 +19,7 @@ import structlog
 from wallboard.journal import Delivery
 from wallboard.journal.rows import NOTHING, Row, chained, is_note_sealed, seal_of, to_row
 from wallboard.journal.soundness import is_damage, open_sound
-from wallboard.journal.store import Store, adopt, beside, contents, identity, wal_path
+from wallboard.journal.store import Store, adopt, beside, identity, size, wal_path
 from wallboard.journal.witness import Testimony, Witness
 
 _TAKEN = "another wallboard is running on it; stop that one first"
@@ -185,7 +185,7 @@ def check(path: Path) -> None:
     try:
         witness = Witness(beside(path, "witness"))
         witness.close()
-        if not contents(wal_path(path)):
+        if not size(wal_path(path)):
             Store(path).close()
     except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         if not is_damage(path, error, witness.testimony is not None):

@@ -11,6 +11,7 @@ import os
 import secrets
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
@@ -23,6 +24,7 @@ from wallboard.journal.carve import Record, records
 from wallboard.journal.rows import (
     INSERT,
     NOTE,
+    NOTES,
     NOTHING,
     TABLES,
     Row,
@@ -33,7 +35,18 @@ from wallboard.journal.rows import (
     sealed_note,
     to_row,
 )
-from wallboard.journal.store import Store, adopt, beside, complete, connect, contents, remove, wal_path
+from wallboard.journal.store import (
+    Store,
+    adopt,
+    beside,
+    complete,
+    contents,
+    is_up_to_date,
+    remove,
+    size,
+    untouched,
+    wal_path,
+)
 from wallboard.journal.witness import Testimony, Witness
 
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_MISMATCH,
@@ -90,16 +103,31 @@ def open_sound(path: Path, witness: Witness) -> tuple[Store, Testimony]:
 
 
 def _look_at(path: Path, told: Testimony | None) -> tuple[Store | None, Findings]:
+    """A WAL is examined before anything may change it, for opening the store empties it.
+
+    Were its sound end dropped behind a damaged frame, a mending that is cut short could not be begun again.
+    """
     store = None
     try:
+        findings = _look_untouched(path, told) if size(wal_path(path)) else None
+        if findings is not None and findings.reasons:
+            return None, findings
         store = Store(path)
-        return store, examine(store, told)
+        return store, findings or examine(store.connection, told)
     except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         if store is not None:
             store.close()
         if not is_damage(path, error, told is not None):
             raise
         return None, Findings(reasons=[f"unreadable: {error}"])
+
+
+def _look_untouched(path: Path, told: Testimony | None) -> Findings | None:
+    """`None` where there is nothing to compare yet: tables of an older version, or none."""
+    if not size(path):
+        return Findings(reasons=["the WAL stands without its file"]) if told is not None else None
+    with closing(untouched(path)) as connection:
+        return examine(connection, told) if is_up_to_date(connection) else None
 
 
 def _agree(store: Store, findings: Findings, witness: Witness) -> Testimony:
@@ -116,19 +144,19 @@ def _agree(store: Store, findings: Findings, witness: Witness) -> Testimony:
     return testimony
 
 
-def examine(store: Store, told: Testimony | None) -> Findings:
+def examine(connection: sqlite3.Connection, told: Testimony | None) -> Findings:
     """Reads everything once. Three microseconds a row; the pages' order is SQLite's own quick_check."""
     found = Findings()
-    notes = store.notes()
+    notes = connection.execute(NOTES).fetchall()
     sound = {str(name): str(value) for name, value, seal in notes if is_note_sealed(name, value, seal)}
     if len(sound) < len(notes):
         found.reasons.append("a note has changed")
     found.epoch, found.follows = sound.pop("epoch", None), sound.pop("follows", None)
     found.notes = list(sound.items())
-    verdict = store.connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if verdict != "ok":
         found.reasons.append("the file's pages are out of order")
-    chain_then = _walk(store, found, told.sequence if told else 0)
+    chain_then = _walk(connection, found, told.sequence if told else 0)
     if told is not None:
         _hear(found, told, chain_then)
     if missing := _without(found.gaps, found.excused):
@@ -136,10 +164,10 @@ def examine(store: Store, told: Testimony | None) -> Findings:
     return found
 
 
-def _walk(store: Store, found: Findings, witnessed: int) -> bytes | None:
+def _walk(connection: sqlite3.Connection, found: Findings, witnessed: int) -> bytes | None:
     """Follows the rows to their end; returns the chain as it stood at the sequence `witnessed`."""
     chain_then = found.chain if witnessed == 0 else None
-    for row in store.connection.execute("SELECT * FROM deliveries ORDER BY sequence"):
+    for row in connection.execute("SELECT * FROM deliveries ORDER BY sequence"):
         if not is_sealed(row) or row[0] <= found.head:
             continue
         if row[0] != found.head + 1:
@@ -222,13 +250,16 @@ def _replace(path: Path, wal: bytes, findings: Findings, told: Testimony | None)
         target.execute("COMMIT")
     finally:
         target.close()
+    try:
+        _keep_aside(path, wal)
+    except OSError as error:
+        log.warning("the damaged journal cannot be kept", reason=str(error))
     complete(path)
-    _keep_aside(path, wal)
     adopt(path)
 
 
 def _keep_aside(path: Path, wal: bytes) -> None:
-    """The damaged file for whoever wants to look, the last one only."""
+    """The damaged file for whoever wants to look, the last one only; first, for a crash may come between."""
     damaged = beside(path, "damaged")
     remove(damaged)
     if path.exists():
@@ -275,13 +306,8 @@ def _rescue(path: Path, wal: bytes, target: sqlite3.Connection) -> None:
 
 def _readable(path: Path) -> Iterator[Row]:
     """The rows that SQLite gives up to the first that it cannot."""
-    connection = connect(path)
-    try:
+    with suppress(sqlite3.DatabaseError), closing(untouched(path)) as connection:
         yield from connection.execute("SELECT * FROM deliveries ORDER BY sequence")
-    except sqlite3.DatabaseError:
-        return
-    finally:
-        connection.close()
 
 
 def _as_row(record: Record) -> Row:

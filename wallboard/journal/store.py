@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from wallboard.journal.rows import INSERT, NOTE, SELECT, TABLES, Row, sealed_note
+from wallboard.journal.rows import INSERT, NOTE, NOTES, SELECT, TABLES, Row, sealed_note
 
 BUSY_SECONDS = 0.6
 _COMPANIONS = ("-wal", "-shm")
@@ -73,7 +73,7 @@ class Store:
 
     def notes(self) -> list[tuple[object, object, object]]:
         """All notes with their seals, as they stand."""
-        return self.connection.execute("SELECT * FROM notes").fetchall()
+        return self.connection.execute(NOTES).fetchall()
 
     def in_place(self) -> bool:
         """True while the database and its WAL stand under their names."""
@@ -97,11 +97,22 @@ class Store:
 
 def connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-    # A byte that has changed may make text that is no UTF-8; its seal tells, so it need not raise.
-    connection.text_factory = lambda text: text.decode("utf-8", "replace")
+    connection.text_factory = _lenient
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
     return connection
+
+
+def untouched(path: Path) -> sqlite3.Connection:
+    """A connection that changes neither the file nor its WAL, not even when it is closed."""
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_SECONDS)
+    connection.text_factory = _lenient
+    return connection
+
+
+def _lenient(text: bytes) -> str:
+    """A byte that has changed may make text that is no UTF-8; its seal tells, so it need not raise."""
+    return text.decode("utf-8", "replace")
 
 
 def identity(path: Path) -> Identity | None:
@@ -144,9 +155,14 @@ def adopt(path: Path) -> None:
     _synchronise(path.parent)
 
 
+def is_up_to_date(connection: sqlite3.Connection) -> bool:
+    """True if the tables are there as this version makes them."""
+    return _columns(connection, "deliveries") >= {"remark"} and _columns(connection, "notes") >= {"seal"}
+
+
 def _bring_up_to_date(connection: sqlite3.Connection) -> None:
     """Makes the tables, all or nothing. Schema 1 had neither remarks nor seals on its notes."""
-    if _columns(connection, "deliveries") >= {"remark"} and _columns(connection, "notes") >= {"seal"}:
+    if is_up_to_date(connection):
         return
     connection.executescript(f"BEGIN IMMEDIATE; {TABLES}")
     if not _columns(connection, "deliveries") >= {"sequence", "hash", "body"}:
@@ -174,6 +190,14 @@ def contents(path: Path) -> bytes:
         return path.read_bytes()
     except FileNotFoundError:
         return b""
+
+
+def size(path: Path) -> int:
+    """How many bytes a file holds; none where there is none."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _synchronise(path: Path) -> None:
