@@ -16,6 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from wallboard.journal import SCHEMA, Apply, Delivery, Entry, JournalError, JournalUnavailable
 from wallboard.journal import custody as files
 from wallboard.journal.custody import Custody
@@ -26,6 +28,9 @@ _CHUNK = 2_000
 _QUEUED_AT_MOST = 5_000
 _ACKNOWLEDGE_WITHIN_SECONDS = 0.75
 _TEND_EVERY_SECONDS = 0.5
+_CLOSE_WITHIN_SECONDS = 2
+
+log = structlog.get_logger()
 
 _Note = tuple[str, str]
 _Job = tuple[Delivery | _Note, "asyncio.Future[Any]"]
@@ -90,7 +95,10 @@ class SqliteJournal:
     async def close(self) -> None:
         if self._writer is not None:
             self._jobs.put(None)
-            await asyncio.to_thread(self._writer.join)
+            await asyncio.to_thread(self._writer.join, _CLOSE_WITHIN_SECONDS)
+            if self._writer.is_alive():  # the disk does not answer; whoever waited for it has been told so already
+                log.error("the journal is left open", reason="the disk does not answer")
+                return
             self._writer = None
         if self._custody is not None:
             self._custody.release()
