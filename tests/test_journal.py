@@ -353,6 +353,26 @@ def test_a_mended_journal_that_had_not_yet_taken_its_place_takes_it(tmp_path: Pa
     assert [entry.delivery.body for entry in with_journal(path, nothing)] == [b"1"]
 
 
+@pytest.mark.parametrize("copied", [True, False], ids=["a copy", "no database"])
+def test_a_copy_left_behind_long_ago_does_not_take_its_place(tmp_path: Path, copied: bool) -> None:
+    path = tmp_path / "j.db"
+
+    async def first(journal: SqliteJournal, applied: list[Entry]) -> None:
+        await journal.append(delivery(b"1"))
+
+    async def second(journal: SqliteJournal, applied: list[Entry]) -> None:
+        if copied:
+            shutil.copy(path, f"{path}.complete")
+        else:
+            Path(f"{path}.complete").write_bytes(b"no database at all")
+        await journal.append(delivery(b"2"))
+
+    with_journal(path, first)
+    with_journal(path, second)
+    assert [entry.delivery.body for entry in with_journal(path, nothing)] == [b"1", b"2"]
+    assert Path(f"{path}.outdated").exists()
+
+
 def test_a_start_that_fails_can_be_tried_again(tmp_path: Path) -> None:
     path = tmp_path / "j.db"
 

@@ -158,7 +158,7 @@ class Custody:
 
     def _reopen(self) -> Store:
         """The same file as before in a moment; one that has lost its end or its head is examined and mended."""
-        adopt(self.path)
+        adopt(self.path, self.written)
         try:
             store = Store(self.path)
             if self._continues(store):

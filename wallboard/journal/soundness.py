@@ -87,8 +87,8 @@ def open_sound(path: Path, witness: Witness) -> tuple[Store, Testimony]:
     Raises sqlite3.Error or OSError where it cannot be read for another reason than damage, and for a file that
     is no database and of which no witness says that it ever was.
     """
-    adopt(path)
     told = witness.testimony
+    adopt(path, told.sequence if told else 0)
     wal = contents(wal_path(path))  # as it is before SQLite drops what it does not like
     store, findings = _look_at(path, told)
     if findings.reasons:
@@ -255,7 +255,7 @@ def _replace(path: Path, wal: bytes, findings: Findings, told: Testimony | None)
     except OSError as error:
         log.warning("the damaged journal cannot be kept", reason=str(error))
     complete(path)
-    adopt(path)
+    adopt(path, told.sequence if told else 0)
 
 
 def _keep_aside(path: Path, wal: bytes) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 from wallboard.journal.rows import INSERT, NOTE, NOTES, SELECT, TABLES, Row, sealed_note
@@ -105,7 +105,7 @@ def connect(path: Path) -> sqlite3.Connection:
 
 def untouched(path: Path) -> sqlite3.Connection:
     """A connection that changes neither the file nor its WAL, not even when it is closed."""
-    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_SECONDS)
+    connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=BUSY_SECONDS)
     connection.text_factory = _lenient
     return connection
 
@@ -142,17 +142,30 @@ def complete(path: Path) -> None:
     _synchronise(path.parent)
 
 
-def adopt(path: Path) -> None:
+def adopt(path: Path, witnessed: int) -> None:
     """Lets a complete copy, if there is one, take the place of the database. Whatever stops it, it can be done again.
 
-    A WAL left behind would be replayed into the new file, so it goes first: all that it held is in the copy.
+    A copy that ends before the sequence `witnessed` was left behind long ago, and is set aside as outdated. A WAL
+    left behind would be replayed into the new file, so it goes first: all that it held is in the copy.
     """
-    if not beside(path, "complete").exists():
+    copy = beside(path, "complete")
+    if not copy.exists():
+        return
+    if path.exists() and _head_of(copy) < witnessed:
+        os.replace(copy, beside(path, "outdated"))
         return
     for suffix in _COMPANIONS:
         Path(f"{path}{suffix}").unlink(missing_ok=True)
-    os.replace(beside(path, "complete"), path)
+    os.replace(copy, path)
     _synchronise(path.parent)
+
+
+def _head_of(copy: Path) -> int:
+    """The last sequence in a copy that nobody writes to; less than any where it cannot be read."""
+    with suppress(sqlite3.DatabaseError), closing(sqlite3.connect(f"{copy.as_uri()}?immutable=1", uri=True)) as reader:
+        head: int = reader.execute("SELECT coalesce(max(sequence), 0) FROM deliveries").fetchone()[0]
+        return head
+    return -1
 
 
 def is_up_to_date(connection: sqlite3.Connection) -> bool:
