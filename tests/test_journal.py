@@ -82,6 +82,39 @@ def test_nothing_is_applied_before_it_is_committed(tmp_path: Path) -> None:
     with_journal(path, use)
 
 
+def test_a_reader_that_stays_for_long_hinders_neither_the_way_back_nor_a_start(tmp_path: Path) -> None:
+    path, crashed = tmp_path / "j.db", tmp_path / "crashed.db"
+
+    def reader_of(file: Path) -> sqlite3.Connection:
+        reader = sqlite3.connect(file, isolation_level=None)
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM deliveries").fetchone()
+        return reader
+
+    async def use(journal: SqliteJournal, applied: list[Entry]) -> None:
+        await journal.append(delivery(b"1"))
+        reader = reader_of(path)
+        await journal.append(delivery(b"2"))
+        writer = sqlite3.connect(path, isolation_level=None)
+        writer.execute("BEGIN IMMEDIATE")
+        with pytest.raises(JournalUnavailable):
+            await journal.append(delivery(b"3"))
+        writer.execute("ROLLBACK")
+        writer.close()
+        async with asyncio.timeout(5):
+            while journal.trouble:
+                await asyncio.sleep(0.05)
+        await journal.append(delivery(b"4"))
+        for suffix in ("", "-wal", ".witness"):
+            shutil.copy(f"{path}{suffix}", f"{crashed}{suffix}")
+        reader.close()
+
+    first = with_journal(path, use)
+    reader = reader_of(crashed)
+    assert with_journal(crashed, nothing) == first
+    reader.close()
+
+
 def test_a_failed_write_leaves_no_gap_and_the_next_one_goes_on(tmp_path: Path) -> None:
     path = tmp_path / "j.db"
 

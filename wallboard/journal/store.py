@@ -40,21 +40,29 @@ class Store:
         """Opens the file, makes the tables where they are missing, and empties the WAL into it.
 
         Emptying it matters after an fsync that failed: the kernel may have forgotten what it did not write, and
-        only what is written again is certain to be on the disk.
+        only what is written again is certain to be on the disk. While another program reads, it cannot be emptied.
         """
         self.path = path
         self.connection = connect(path)
         try:
             _bring_up_to_date(self.connection)
             busy, _, _ = self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            self._begin_alone()
             if busy:
-                raise Held("another program holds the file")
-            self.connection.execute("BEGIN IMMEDIATE")
+                _write_again(wal_path(path))
             self.connection.execute("ROLLBACK")
         except BaseException:
             self.connection.close()
             raise
         self._places = {path: identity(path), wal_path(path): identity(wal_path(path))}
+
+    def _begin_alone(self) -> None:
+        try:
+            self.connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
+                raise Held("another program holds the file") from None
+            raise
 
     def write(self, rows: Sequence[Row], notes: Iterable[tuple[str, str]]) -> None:
         """One commit; durable when it returns, if the file is still `in_place`."""
@@ -211,6 +219,16 @@ def size(path: Path) -> int:
         return path.stat().st_size
     except FileNotFoundError:
         return 0
+
+
+def _write_again(path: Path) -> None:
+    """The same bytes once more, and on the disk when it returns. Nobody else may write meanwhile."""
+    with path.open("r+b") as file:
+        while piece := file.read(1 << 20):
+            file.seek(-len(piece), os.SEEK_CUR)
+            file.write(piece)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _synchronise(path: Path) -> None:
