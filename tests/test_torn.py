@@ -12,9 +12,9 @@ import pytest
 
 from tests.conftest import Server
 from tests.samples import answered_call, rang
-from tests.torn import BODIES, FILES, NAME, Damage, Opened, make, outcome, start, undamaged
-from wallboard.journal import soundness, store
-from wallboard.journal.rows import to_entry, to_row
+from tests.torn import BODIES, FILES, NAME, NOW, Damage, Opened, make, outcome, start, undamaged
+from wallboard.journal import Delivery, soundness, store
+from wallboard.journal.rows import INSERT, to_entry, to_row
 from wallboard.journal.store import Store
 
 
@@ -144,6 +144,18 @@ def forge(row: tuple[object, ...], body: bytes) -> tuple[object, ...]:
     """The same row with another body and the seal that it would have."""
     entry = to_entry(row)
     return to_row(entry.sequence, type(entry.delivery)(received_at=entry.delivery.received_at, body=body))
+
+
+def test_a_gap_is_not_counted_number_by_number(tmp_path: Path) -> None:
+    """A set of all that are gone would not fit into any memory, at this start and at every one after it."""
+    start(tmp_path, b"first")
+    far = to_row(10**12, Delivery(received_at=NOW, body=b"far"))
+    with sqlite3.connect(tmp_path / NAME) as connection:
+        connection.execute(INSERT, far)
+    connection.close()
+    for _ in range(2):
+        opened = start(tmp_path)
+        assert (opened.bodies, opened.losses) == ([b"first", b"far"], [10**12 - 2])
 
 
 def make_schema_1(folder: Path) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import secrets
 import sqlite3
+from collections import deque
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from datetime import UTC, datetime
@@ -200,16 +201,18 @@ def _excuses(row: Row) -> list[Range]:
 
 
 def _without(gaps: list[Range], excused: list[Range]) -> list[Range]:
-    known = {number for first, last in excused for number in range(first, last + 1)}
+    """What is left of the gaps, which come in their order."""
     left: list[Range] = []
+    known = deque(sorted(excused))
     for first, last in gaps:
-        for number in range(first, last + 1):
-            if number in known:
-                continue
-            if left and left[-1][1] == number - 1:
-                left[-1] = (left[-1][0], number)
-            else:
-                left.append((number, number))
+        while known and known[0][0] <= last and first <= last:
+            if known[0][0] > first:
+                left.append((first, known[0][0] - 1))
+            first = max(first, known[0][1] + 1)
+            if first <= last:
+                known.popleft()
+        if first <= last:
+            left.append((first, last))
     return left
 
 
