@@ -351,6 +351,25 @@ def test_a_second_server_that_has_taken_the_place_is_not_written_over(tmp_path: 
     assert [entry.delivery.body for entry in with_journal(path, nothing)] == [b"theirs"]
 
 
+def test_a_second_server_that_came_and_went_is_not_written_over(tmp_path: Path) -> None:
+    path = tmp_path / "j.db"
+
+    async def use(journal: SqliteJournal, applied: list[Entry]) -> None:
+        await journal.append(delivery(b"1"))
+        taken_away(path, "", "-wal", "-shm", ".lock", ".witness")
+        second = SqliteJournal(path)
+        await second.open(lambda entry: None)
+        await second.append(delivery(b"theirs"))
+        await second.close()
+        for _ in range(2):
+            with pytest.raises(JournalUnavailable, match="another wallboard"):
+                await journal.append(delivery(b"2"))
+            check(path)
+
+    with_journal(path, use)
+    assert [entry.delivery.body for entry in with_journal(path, nothing)] == [b"theirs"]
+
+
 def test_an_end_that_is_lost_while_it_runs_is_told_at_once(tmp_path: Path) -> None:
     path = tmp_path / "j.db"
 

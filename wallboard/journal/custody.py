@@ -143,8 +143,20 @@ class Custody:
         except BlockingIOError:
             self._ousted = True  # whoever has the lock may have acknowledged events: they are not written over
             raise
+        if self._is_anothers():
+            os.close(lock)
+            self._ousted = True
+            raise BlockingIOError("another wallboard has taken its place, and ended; start this one anew")
         os.close(self._lock)
         self._lock = lock
+
+    def _is_anothers(self) -> bool:
+        """True if a server that came and went has left its own history here."""
+        if identity(self._witness.path) is None:
+            return False
+        witness = Witness(self._witness.path)
+        witness.close()
+        return witness.testimony is not None and witness.testimony.epoch != self.epoch
 
     def _witness_again(self) -> None:
         witness = Witness(self._witness.path)
