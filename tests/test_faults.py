@@ -15,6 +15,7 @@ import pytest
 from tests.conftest import Server, wait_until
 from tests.faults import Faults, SmallDisk, may_mount
 from tests.posting import REFUSED_WITHIN, assert_healed, assert_nothing_lost, assert_refused_and_told, posting
+from tests.samples import rang
 
 
 @pytest.fixture
@@ -101,6 +102,14 @@ def test_fsync_that_hangs(faulty: Server, faults: Faults) -> None:
             assert_refused_and_told(faulty, posted, time.monotonic())
         assert_healed(faulty, posted, time.monotonic())
     assert_nothing_lost(faulty, posted)
+
+
+def test_a_server_ends_though_its_disk_does_not_answer(faulty: Server, faults: Faults) -> None:
+    with faults.syncs_take(60):
+        assert faulty.post(rang()).status_code == 503
+        faulty.stop(within=6)
+    faulty.start()
+    assert faulty.post(rang()).status_code == 200
 
 
 DELETED = {

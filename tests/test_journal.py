@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from wallboard.journal import EVENTS_LOST, Delivery, Entry, JournalError, JournalUnavailable
+from wallboard.journal import EVENTS_LOST, Delivery, Entry, JournalError, JournalUnavailable, sqlite
 from wallboard.journal.custody import Custody
 from wallboard.journal.rows import to_row
 from wallboard.journal.sqlite import SqliteJournal, check
@@ -84,6 +84,39 @@ def test_nothing_is_applied_before_it_is_committed(tmp_path: Path) -> None:
     with_journal(path, use)
 
 
+def test_a_reader_that_stays_for_long_hinders_neither_the_way_back_nor_a_start(tmp_path: Path) -> None:
+    path, crashed = tmp_path / "j.db", tmp_path / "crashed.db"
+
+    def reader_of(file: Path) -> sqlite3.Connection:
+        reader = sqlite3.connect(file, isolation_level=None)
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM deliveries").fetchone()
+        return reader
+
+    async def use(journal: SqliteJournal, applied: list[Entry]) -> None:
+        await journal.append(delivery(b"1"))
+        reader = reader_of(path)
+        await journal.append(delivery(b"2"))
+        writer = sqlite3.connect(path, isolation_level=None)
+        writer.execute("BEGIN IMMEDIATE")
+        with pytest.raises(JournalUnavailable):
+            await journal.append(delivery(b"3"))
+        writer.execute("ROLLBACK")
+        writer.close()
+        async with asyncio.timeout(5):
+            while journal.trouble:
+                await asyncio.sleep(0.05)
+        await journal.append(delivery(b"4"))
+        for suffix in ("", "-wal", ".witness"):
+            shutil.copy(f"{path}{suffix}", f"{crashed}{suffix}")
+        reader.close()
+
+    first = with_journal(path, use)
+    reader = reader_of(crashed)
+    assert with_journal(crashed, nothing) == first
+    reader.close()
+
+
 def test_a_failed_write_leaves_no_gap_and_the_next_one_goes_on(tmp_path: Path) -> None:
     path = tmp_path / "j.db"
 
@@ -121,6 +154,16 @@ def test_a_commit_that_failed_but_stands_is_applied_and_the_next_one_goes_on(tmp
 
     first = with_journal(path, use)
     assert [entry.sequence for entry in first] == [entry.sequence for entry in with_journal(path, nothing)]
+
+
+def test_what_cannot_be_written_at_all_does_not_end_the_writer(tmp_path: Path) -> None:
+    async def use(journal: SqliteJournal, applied: list[Entry]) -> None:
+        with pytest.raises(JournalUnavailable, match="surrogates not allowed"):
+            await journal.append(delivery(b"1", meaning="\ud800"))
+        assert await journal.append(delivery(b"2")) == 10
+        assert journal.trouble is None
+
+    with_journal(tmp_path / "j.db", use)
 
 
 def test_it_can_be_followed_from_a_sequence_number(tmp_path: Path) -> None:
@@ -258,6 +301,41 @@ def test_no_event_is_acknowledged_while_what_was_deleted_cannot_be_put_back(tmp_
     assert with_journal(path, nothing) == first
 
 
+def test_a_lock_that_cannot_be_put_back_for_now_is_put_back_later(tmp_path: Path) -> None:
+    path = tmp_path / "j.db"
+
+    async def use(journal: SqliteJournal, applied: list[Entry]) -> None:
+        await journal.append(delivery(b"1"))
+        taken_away(path, ".lock")
+        obstacle = tmp_path / "j.db.lock"
+        obstacle.mkdir()
+        with pytest.raises(JournalUnavailable):
+            await journal.append(delivery(b"2"))
+        obstacle.rmdir()
+        assert await journal.append(delivery(b"3")) == 30
+
+    with_journal(path, use)
+
+
+def test_a_witness_that_cannot_be_put_back_costs_no_descriptors(tmp_path: Path) -> None:
+    path = tmp_path / "j.db"
+    descriptors = Path("/proc/self/fd")
+
+    async def use(journal: SqliteJournal, applied: list[Entry]) -> None:
+        await journal.append(delivery(b"1"))
+        taken_away(path, ".witness")
+        (tmp_path / "j.db.witness").symlink_to("/dev/full")
+        before = len(list(descriptors.iterdir()))
+        for _ in range(10):
+            with pytest.raises(JournalUnavailable, match="No space left"):
+                await journal.append(delivery(b"2"))
+        assert len(list(descriptors.iterdir())) <= before
+        taken_away(path, ".witness")
+        await journal.append(delivery(b"3"))
+
+    with_journal(path, use)
+
+
 def test_a_second_server_that_has_taken_the_place_is_not_written_over(tmp_path: Path) -> None:
     path = tmp_path / "j.db"
 
@@ -270,6 +348,25 @@ def test_a_second_server_that_has_taken_the_place_is_not_written_over(tmp_path: 
         with pytest.raises(JournalUnavailable, match="another wallboard"):
             await journal.append(delivery(b"2"))
         await second.close()
+
+    with_journal(path, use)
+    assert [entry.delivery.body for entry in with_journal(path, nothing)] == [b"theirs"]
+
+
+def test_a_second_server_that_came_and_went_is_not_written_over(tmp_path: Path) -> None:
+    path = tmp_path / "j.db"
+
+    async def use(journal: SqliteJournal, applied: list[Entry]) -> None:
+        await journal.append(delivery(b"1"))
+        taken_away(path, "", "-wal", "-shm", ".lock", ".witness")
+        second = SqliteJournal(path)
+        await second.open(lambda entry: None)
+        await second.append(delivery(b"theirs"))
+        await second.close()
+        for _ in range(2):
+            with pytest.raises(JournalUnavailable, match="another wallboard"):
+                await journal.append(delivery(b"2"))
+            check(path)
 
     with_journal(path, use)
     assert [entry.delivery.body for entry in with_journal(path, nothing)] == [b"theirs"]
@@ -310,6 +407,26 @@ def test_a_mended_journal_that_had_not_yet_taken_its_place_takes_it(tmp_path: Pa
     assert [entry.delivery.body for entry in with_journal(path, nothing)] == [b"1"]
 
 
+@pytest.mark.parametrize("copied", [True, False], ids=["a copy", "no database"])
+def test_a_copy_left_behind_long_ago_does_not_take_its_place(tmp_path: Path, copied: bool) -> None:
+    path = tmp_path / "j.db"
+
+    async def first(journal: SqliteJournal, applied: list[Entry]) -> None:
+        await journal.append(delivery(b"1"))
+
+    async def second(journal: SqliteJournal, applied: list[Entry]) -> None:
+        if copied:
+            shutil.copy(path, f"{path}.complete")
+        else:
+            Path(f"{path}.complete").write_bytes(b"no database at all")
+        await journal.append(delivery(b"2"))
+
+    with_journal(path, first)
+    with_journal(path, second)
+    assert [entry.delivery.body for entry in with_journal(path, nothing)] == [b"1", b"2"]
+    assert Path(f"{path}.outdated").exists()
+
+
 def test_a_start_that_fails_can_be_tried_again(tmp_path: Path) -> None:
     path = tmp_path / "j.db"
 
@@ -346,3 +463,29 @@ def test_what_keeps_the_journal_from_being_opened_again_is_logged_once(tmp_path:
             with suppress(JournalError, sqlite3.Error, OSError):
                 custody._reopen()
     assert [entry["event"] for entry in logs].count("the journal cannot be opened again") == 1
+
+
+def test_a_start_that_fails_after_the_lock_was_taken_lets_go_of_it(tmp_path: Path) -> None:
+    """The notes cannot be read; a start tried again must not find its own lock."""
+    path = tmp_path / "j.db"
+    with_journal(path, nothing)
+
+    class Blind(Custody):
+        def notes(self) -> dict[str, str]:
+            if not repaired:
+                raise sqlite3.OperationalError("disk I/O error")
+            return super().notes()
+
+    repaired: list[bool] = []
+
+    async def start() -> None:
+        journal = SqliteJournal(path)
+        with pytest.raises(JournalError, match="disk I/O error"):
+            await journal.open(lambda entry: None)
+        repaired.append(True)
+        await journal.open(lambda entry: None)
+        await journal.close()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sqlite, "Custody", Blind)
+        asyncio.run(start())

@@ -12,8 +12,10 @@ import pytest
 
 from tests.conftest import Server
 from tests.samples import answered_call, rang
-from tests.torn import BODIES, FILES, NAME, Damage, Opened, make, outcome, start, undamaged
-from wallboard.journal.rows import to_entry, to_row
+from tests.torn import BODIES, FILES, NAME, NOW, Damage, Opened, make, outcome, start, undamaged
+from wallboard.journal import Delivery, soundness, store
+from wallboard.journal.rows import INSERT, to_entry, to_row
+from wallboard.journal.store import Store
 
 LARGE = [b'{"type": "large", "n": %d, "x": "%s"}' % (n, b"x" * 300) for n in range(3000)]
 
@@ -69,6 +71,31 @@ def test_nor_in_a_journal_of_many_pages(tmp_path: Path, stopped: bool) -> None:
         for at in places:
             outcome(sound, Damage(file, at, 0xFF), before)
             outcome(sound, Damage(file, at, 0), before)
+@pytest.mark.parametrize("step", ["records", "_tell", "_keep_aside", "complete", "adopt"])
+@pytest.mark.parametrize("gone", [True, False])
+def test_a_mending_that_is_cut_short_costs_nothing_more(sound: Path, tmp_path: Path, step: str, gone: bool) -> None:
+    for folder in (tmp_path / "once", tmp_path / "twice"):
+        shutil.copytree(sound, folder)
+        if gone:
+            (folder / NAME).unlink()
+        else:
+            Damage(f"{NAME}-wal", 60_000, 0xFF).do(folder)
+    once = start(tmp_path / "once")
+
+    def killed(*_: object) -> None:
+        raise _Killed
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(soundness, step, killed)
+        with pytest.raises(_Killed):
+            start(tmp_path / "twice")
+    twice = start(tmp_path / "twice")
+    assert (twice.bodies, twice.losses) == (once.bodies, once.losses)
+    assert (tmp_path / "twice" / f"{NAME}.damaged-wal").exists()
+
+
+class _Killed(BaseException):
+    """In the place of SIGKILL: nobody catches it."""
 
 
 @pytest.mark.parametrize(("gone", "lost"), [
@@ -137,8 +164,20 @@ def forge(row: tuple[object, ...], body: bytes) -> tuple[object, ...]:
     return to_row(entry.sequence, type(entry.delivery)(received_at=entry.delivery.received_at, body=body))
 
 
-def test_a_journal_of_the_first_schema_is_taken_over(tmp_path: Path) -> None:
-    with sqlite3.connect(tmp_path / NAME) as old:
+def test_a_gap_is_not_counted_number_by_number(tmp_path: Path) -> None:
+    """A set of all that are gone would not fit into any memory, at this start and at every one after it."""
+    start(tmp_path, b"first")
+    far = to_row(10**12, Delivery(received_at=NOW, body=b"far"))
+    with sqlite3.connect(tmp_path / NAME) as connection:
+        connection.execute(INSERT, far)
+    connection.close()
+    for _ in range(2):
+        opened = start(tmp_path)
+        assert (opened.bodies, opened.losses) == ([b"first", b"far"], [10**12 - 2])
+
+
+def make_schema_1(folder: Path) -> None:
+    with sqlite3.connect(folder / NAME) as old:
         old.executescript(
             "PRAGMA journal_mode=WAL; CREATE TABLE deliveries (sequence INTEGER PRIMARY KEY,"
             "received_at INTEGER NOT NULL, schema INTEGER NOT NULL, hash BLOB NOT NULL, meaning TEXT, refusal TEXT,"
@@ -150,7 +189,21 @@ def test_a_journal_of_the_first_schema_is_taken_over(tmp_path: Path) -> None:
             row = (n, 1_700_000_000_000_000, 1, hashlib.sha256(body).digest(), None, None, body)
             old.execute("INSERT INTO deliveries VALUES (?, ?, ?, ?, ?, ?, ?)", row)
     old.close()
+
+
+def test_a_journal_of_the_first_schema_is_taken_over(tmp_path: Path) -> None:
+    make_schema_1(tmp_path)
     opened = start(tmp_path, b"more")
     assert (opened.bodies, opened.losses) == ([*BODIES, b"more"], [])
     again = start(tmp_path)
     assert (again.bodies, again.losses, again.epoch) == (opened.bodies, [], opened.epoch)
+
+
+def test_an_upgrade_that_is_cut_short_raises_no_alarm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_schema_1(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.delattr(store, "sealed_note")
+        with pytest.raises(NameError):
+            Store(tmp_path / NAME)
+    opened = start(tmp_path)
+    assert (opened.bodies, opened.losses) == (BODIES, [])

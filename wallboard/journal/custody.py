@@ -19,7 +19,7 @@ import structlog
 from wallboard.journal import Delivery
 from wallboard.journal.rows import NOTHING, Row, chained, is_note_sealed, seal_of, to_row
 from wallboard.journal.soundness import is_damage, open_sound
-from wallboard.journal.store import Store, adopt, beside, contents, identity, wal_path
+from wallboard.journal.store import Store, adopt, beside, identity, size, wal_path
 from wallboard.journal.witness import Testimony, Witness
 
 _TAKEN = "another wallboard is running on it; stop that one first"
@@ -40,9 +40,10 @@ class Custody:
             self._witness = Witness(beside(path, "witness"))
             undo.callback(self._witness.close)
             self._store, self._testimony = open_sound(path, self._witness)
+            undo.callback(self._store.close)
+            self.written = self._testimony.sequence
+            self._last_seal = _seal_at(self._store, self.written)
             undo.pop_all()
-        self.written = self._testimony.sequence
-        self._last_seal = _seal_at(self._store, self.written)
         self.failed = False
         self._ousted = False
         self._complaint: str | None = None  # what kept it from being opened again, as it was logged last
@@ -127,15 +128,9 @@ class Custody:
             raise BlockingIOError(_TAKEN)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         if not self._has_lock():
-            self._ousted = True  # whoever has the lock may have acknowledged events: they are not written over
-            lock = _lock(beside(self.path, "lock"))
-            os.close(self._lock)
-            self._lock, self._ousted = lock, False
+            self._lock_again()
         if not self._has_witness():
-            witness = Witness(self._witness.path)
-            witness.begin(self._testimony)
-            self._witness.close()
-            self._witness = witness
+            self._witness_again()
         store = self._open()
         if not store.in_place():
             store.write_out()
@@ -143,9 +138,40 @@ class Custody:
             store.close()
             self._store = self._reopen()
 
+    def _lock_again(self) -> None:
+        try:
+            lock = _lock(beside(self.path, "lock"))
+        except BlockingIOError:
+            self._ousted = True  # whoever has the lock may have acknowledged events: they are not written over
+            raise
+        if self._is_anothers():
+            os.close(lock)
+            self._ousted = True
+            raise BlockingIOError("another wallboard has taken its place, and ended; start this one anew")
+        os.close(self._lock)
+        self._lock = lock
+
+    def _is_anothers(self) -> bool:
+        """True if a server that came and went has left its own history here."""
+        if identity(self._witness.path) is None:
+            return False
+        witness = Witness(self._witness.path)
+        witness.close()
+        return witness.testimony is not None and witness.testimony.epoch != self.epoch
+
+    def _witness_again(self) -> None:
+        witness = Witness(self._witness.path)
+        try:
+            witness.begin(self._testimony)
+        except OSError:
+            witness.close()
+            raise
+        self._witness.close()
+        self._witness = witness
+
     def _reopen(self) -> Store:
         """The same file as before in a moment; one that has lost its end or its head is examined and mended."""
-        adopt(self.path)
+        adopt(self.path, self.written)
         try:
             store = Store(self.path)
             if self._continues(store):
@@ -175,7 +201,7 @@ def check(path: Path) -> None:
     try:
         witness = Witness(beside(path, "witness"))
         witness.close()
-        if not contents(wal_path(path)):
+        if not size(wal_path(path)):
             Store(path).close()
     except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         if not is_damage(path, error, witness.testimony is not None):
@@ -194,9 +220,12 @@ def _lock(path: Path) -> int:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except BlockingIOError:
         os.close(descriptor)
         raise BlockingIOError(_TAKEN) from None
+    except OSError:
+        os.close(descriptor)
+        raise
     return descriptor
 
 

@@ -31,6 +31,7 @@ CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, value TEXT NOT NULL, se
 INSERT = "INSERT INTO deliveries VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 SELECT = "SELECT * FROM deliveries WHERE sequence > ? ORDER BY sequence"
 NOTE = "INSERT OR REPLACE INTO notes VALUES (?, ?, ?)"
+NOTES = "SELECT name, value, seal FROM notes"
 NOTHING = b""
 
 Row = tuple[Any, ...]

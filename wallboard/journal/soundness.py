@@ -10,9 +10,11 @@ from __future__ import annotations
 import os
 import secrets
 import sqlite3
+from collections import deque
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 
 import msgspec
@@ -23,6 +25,7 @@ from wallboard.journal.carve import Record, records
 from wallboard.journal.rows import (
     INSERT,
     NOTE,
+    NOTES,
     NOTHING,
     TABLES,
     Row,
@@ -33,7 +36,18 @@ from wallboard.journal.rows import (
     sealed_note,
     to_row,
 )
-from wallboard.journal.store import Store, adopt, beside, complete, connect, contents, remove, wal_path
+from wallboard.journal.store import (
+    Store,
+    adopt,
+    beside,
+    complete,
+    contents,
+    is_up_to_date,
+    remove,
+    size,
+    untouched,
+    wal_path,
+)
 from wallboard.journal.witness import Testimony, Witness
 
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_MISMATCH,
@@ -74,8 +88,8 @@ def open_sound(path: Path, witness: Witness) -> tuple[Store, Testimony]:
     Raises sqlite3.Error or OSError where it cannot be read for another reason than damage, and for a file that
     is no database and of which no witness says that it ever was.
     """
-    adopt(path)
     told = witness.testimony
+    adopt(path, told.sequence if told else 0)
     wal = contents(wal_path(path))  # as it is before SQLite drops what it does not like
     store, findings = _look_at(path, told)
     if findings.reasons:
@@ -90,16 +104,31 @@ def open_sound(path: Path, witness: Witness) -> tuple[Store, Testimony]:
 
 
 def _look_at(path: Path, told: Testimony | None) -> tuple[Store | None, Findings]:
+    """A WAL is examined before anything may change it, for opening the store empties it.
+
+    Were its sound end dropped behind a damaged frame, a mending that is cut short could not be begun again.
+    """
     store = None
     try:
+        findings = _look_untouched(path, told) if size(wal_path(path)) else None
+        if findings is not None and findings.reasons:
+            return None, findings
         store = Store(path)
-        return store, examine(store, told)
+        return store, findings or examine(store.connection, told)
     except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         if store is not None:
             store.close()
         if not is_damage(path, error, told is not None):
             raise
         return None, Findings(reasons=[f"unreadable: {error}"])
+
+
+def _look_untouched(path: Path, told: Testimony | None) -> Findings | None:
+    """`None` where there is nothing to compare yet: tables of an older version, or none."""
+    if not size(path):
+        return Findings(reasons=["the WAL stands without its file"]) if told is not None else None
+    with closing(untouched(path)) as connection:
+        return examine(connection, told) if is_up_to_date(connection) else None
 
 
 def _agree(store: Store, findings: Findings, witness: Witness) -> Testimony:
@@ -116,19 +145,19 @@ def _agree(store: Store, findings: Findings, witness: Witness) -> Testimony:
     return testimony
 
 
-def examine(store: Store, told: Testimony | None) -> Findings:
+def examine(connection: sqlite3.Connection, told: Testimony | None) -> Findings:
     """Reads everything once. Three microseconds a row; the pages' order is SQLite's own quick_check."""
     found = Findings()
-    notes = store.notes()
+    notes = connection.execute(NOTES).fetchall()
     sound = {str(name): str(value) for name, value, seal in notes if is_note_sealed(name, value, seal)}
     if len(sound) < len(notes):
         found.reasons.append("a note has changed")
     found.epoch, found.follows = sound.pop("epoch", None), sound.pop("follows", None)
     found.notes = list(sound.items())
-    verdict = store.connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if verdict != "ok":
         found.reasons.append("the file's pages are out of order")
-    chain_then = _walk(store, found, told.sequence if told else 0)
+    chain_then = _walk(connection, found, told.sequence if told else 0)
     if told is not None:
         _hear(found, told, chain_then)
     if missing := _without(found.gaps, found.excused):
@@ -136,10 +165,10 @@ def examine(store: Store, told: Testimony | None) -> Findings:
     return found
 
 
-def _walk(store: Store, found: Findings, witnessed: int) -> bytes | None:
+def _walk(connection: sqlite3.Connection, found: Findings, witnessed: int) -> bytes | None:
     """Follows the rows to their end; returns the chain as it stood at the sequence `witnessed`."""
     chain_then = found.chain if witnessed == 0 else None
-    for row in store.connection.execute("SELECT * FROM deliveries ORDER BY sequence"):
+    for row in connection.execute("SELECT * FROM deliveries ORDER BY sequence"):
         if not is_sealed(row) or row[0] <= found.head:
             continue
         if row[0] != found.head + 1:
@@ -172,16 +201,18 @@ def _excuses(row: Row) -> list[Range]:
 
 
 def _without(gaps: list[Range], excused: list[Range]) -> list[Range]:
-    known = {number for first, last in excused for number in range(first, last + 1)}
+    """What is left of the gaps, which come in their order."""
     left: list[Range] = []
+    known = deque(sorted(excused))
     for first, last in gaps:
-        for number in range(first, last + 1):
-            if number in known:
-                continue
-            if left and left[-1][1] == number - 1:
-                left[-1] = (left[-1][0], number)
-            else:
-                left.append((number, number))
+        while known and known[0][0] <= last and first <= last:
+            if known[0][0] > first:
+                left.append((first, known[0][0] - 1))
+            first = max(first, known[0][1] + 1)
+            if first <= last:
+                known.popleft()
+        if first <= last:
+            left.append((first, last))
     return left
 
 
@@ -222,13 +253,16 @@ def _replace(path: Path, wal: bytes, findings: Findings, told: Testimony | None)
         target.execute("COMMIT")
     finally:
         target.close()
+    try:
+        _keep_aside(path, wal)
+    except OSError as error:
+        log.warning("the damaged journal cannot be kept", reason=str(error))
     complete(path)
-    _keep_aside(path, wal)
-    adopt(path)
+    adopt(path, told.sequence if told else 0)
 
 
 def _keep_aside(path: Path, wal: bytes) -> None:
-    """The damaged file for whoever wants to look, the last one only."""
+    """The damaged file for whoever wants to look, the last one only; first, for a crash may come between."""
     damaged = beside(path, "damaged")
     remove(damaged)
     if path.exists():
@@ -268,14 +302,14 @@ def _gaps(present: list[int], head: int) -> list[Range]:
 
 def _rescue(path: Path, wal: bytes, target: sqlite3.Connection) -> None:
     """Copies every row whose seal holds: first as SQLite reads them, then what only its raw pages still show."""
-    for row in (*_readable(path), *map(_as_row, records(path, wal))):
+    for row in chain(_readable(path), map(_as_row, records(path, wal))):
         if len(row) == 8 and is_sealed(row):
             target.execute(INSERT.replace("INSERT", "INSERT OR IGNORE"), row)
 
 
 def _readable(path: Path) -> Iterator[Row]:
     """The rows that SQLite gives up to the first that it cannot."""
-    with suppress(sqlite3.DatabaseError, UnicodeDecodeError), closing(connect(path)) as connection:
+    with suppress(sqlite3.DatabaseError, UnicodeDecodeError), closing(untouched(path)) as connection:
         yield from connection.execute("SELECT * FROM deliveries ORDER BY sequence")
 
 

@@ -16,6 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from wallboard.journal import SCHEMA, Apply, Delivery, Entry, JournalError, JournalUnavailable
 from wallboard.journal import custody as files
 from wallboard.journal.custody import Custody
@@ -26,6 +28,9 @@ _CHUNK = 2_000
 _QUEUED_AT_MOST = 5_000
 _ACKNOWLEDGE_WITHIN_SECONDS = 0.75
 _TEND_EVERY_SECONDS = 0.5
+_CLOSE_WITHIN_SECONDS = 2
+
+log = structlog.get_logger()
 
 _Note = tuple[str, str]
 _Job = tuple[Delivery | _Note, "asyncio.Future[Any]"]
@@ -57,13 +62,13 @@ class SqliteJournal:
         self._loop = asyncio.get_running_loop()
         self.head = max(self.head, after)
         try:
-            custody = self._custody = await asyncio.to_thread(self._prepare)
+            custody = await asyncio.to_thread(self._prepare)
             while rows := await asyncio.to_thread(custody.read, self.head, _CHUNK):
                 self._found([to_entry(row) for row in rows])
                 await asyncio.sleep(0)
-        except (sqlite3.Error, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it was, it may be over in a moment
             await self.close()
-            self.trouble = str(error)
+            self.trouble = str(error) or type(error).__name__
             raise JournalError(_explain(self._path, error)) from None
         self.trouble = None
         self._writer = threading.Thread(target=self._write, args=(custody,), name="journal", daemon=True)
@@ -90,7 +95,10 @@ class SqliteJournal:
     async def close(self) -> None:
         if self._writer is not None:
             self._jobs.put(None)
-            await asyncio.to_thread(self._writer.join)
+            await asyncio.to_thread(self._writer.join, _CLOSE_WITHIN_SECONDS)
+            if self._writer.is_alive():  # the disk does not answer; whoever waited for it has been told so already
+                log.error("the journal is left open", reason="the disk does not answer")
+                return
             self._writer = None
         if self._custody is not None:
             self._custody.release()
@@ -103,7 +111,7 @@ class SqliteJournal:
         return future
 
     def _prepare(self) -> Custody:
-        custody = Custody(self._path)
+        custody = self._custody = Custody(self._path)  # at once, so that whatever comes next `close` lets go of it
         self._notes = custody.notes()
         return custody
 
@@ -113,8 +121,8 @@ class SqliteJournal:
         for batch in self._batches():
             try:
                 first = self._commit(custody, batch)
-            except (sqlite3.Error, OSError) as error:
-                self._call(self._failed, batch, str(error))
+            except Exception as error:  # noqa: BLE001 - without its writer the server could never answer 200 again
+                self._call(self._failed, batch, str(error) or type(error).__name__)
             else:
                 self._call(self._committed, batch, first)
 

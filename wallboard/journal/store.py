@@ -10,10 +10,10 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
-from wallboard.journal.rows import INSERT, NOTE, SELECT, TABLES, Row, sealed_note
+from wallboard.journal.rows import INSERT, NOTE, NOTES, SELECT, TABLES, Row, sealed_note
 
 BUSY_SECONDS = 0.6
 _COMPANIONS = ("-wal", "-shm")
@@ -40,21 +40,29 @@ class Store:
         """Opens the file, makes the tables where they are missing, and empties the WAL into it.
 
         Emptying it matters after an fsync that failed: the kernel may have forgotten what it did not write, and
-        only what is written again is certain to be on the disk.
+        only what is written again is certain to be on the disk. While another program reads, it cannot be emptied.
         """
         self.path = path
         self.connection = connect(path)
         try:
             _bring_up_to_date(self.connection)
             busy, _, _ = self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            self._begin_alone()
             if busy:
-                raise Held("another program holds the file")
-            self.connection.execute("BEGIN IMMEDIATE")
+                _write_again(wal_path(path))
             self.connection.execute("ROLLBACK")
         except BaseException:
             self.connection.close()
             raise
         self._places = {path: identity(path), wal_path(path): identity(wal_path(path))}
+
+    def _begin_alone(self) -> None:
+        try:
+            self.connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
+                raise Held("another program holds the file") from None
+            raise
 
     def write(self, rows: Sequence[Row], notes: Iterable[tuple[str, str]]) -> None:
         """One commit; durable when it returns, if the file is still `in_place`."""
@@ -73,7 +81,7 @@ class Store:
 
     def notes(self) -> list[tuple[object, object, object]]:
         """All notes with their seals, as they stand."""
-        return self.connection.execute("SELECT * FROM notes").fetchall()
+        return self.connection.execute(NOTES).fetchall()
 
     def in_place(self) -> bool:
         """True while the database and its WAL stand under their names."""
@@ -97,8 +105,7 @@ class Store:
 
 def connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-    # A byte that has changed may make text that is no UTF-8; its seal tells, so it need not raise.
-    connection.text_factory = lambda text: text.decode("utf-8", "replace")
+    connection.text_factory = _lenient
     try:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
@@ -106,6 +113,18 @@ def connect(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def untouched(path: Path) -> sqlite3.Connection:
+    """A connection that changes neither the file nor its WAL, not even when it is closed."""
+    connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=BUSY_SECONDS)
+    connection.text_factory = _lenient
+    return connection
+
+
+def _lenient(text: bytes) -> str:
+    """A byte that has changed may make text that is no UTF-8; its seal tells, so it need not raise."""
+    return text.decode("utf-8", "replace")
 
 
 def identity(path: Path) -> Identity | None:
@@ -135,22 +154,42 @@ def complete(path: Path) -> None:
     _synchronise(path.parent)
 
 
-def adopt(path: Path) -> None:
+def adopt(path: Path, witnessed: int) -> None:
     """Lets a complete copy, if there is one, take the place of the database. Whatever stops it, it can be done again.
 
-    A WAL left behind would be replayed into the new file, so it goes first: all that it held is in the copy.
+    A copy that ends before the sequence `witnessed` was left behind long ago, and is set aside as outdated. A WAL
+    left behind would be replayed into the new file, so it goes first: all that it held is in the copy.
     """
-    if not beside(path, "complete").exists():
+    copy = beside(path, "complete")
+    if not copy.exists():
+        return
+    if path.exists() and _head_of(copy) < witnessed:
+        os.replace(copy, beside(path, "outdated"))
         return
     for suffix in _COMPANIONS:
         Path(f"{path}{suffix}").unlink(missing_ok=True)
-    os.replace(beside(path, "complete"), path)
+    os.replace(copy, path)
     _synchronise(path.parent)
 
 
+def _head_of(copy: Path) -> int:
+    """The last sequence in a copy that nobody writes to; less than any where it cannot be read."""
+    with suppress(sqlite3.DatabaseError), closing(sqlite3.connect(f"{copy.as_uri()}?immutable=1", uri=True)) as reader:
+        head: int = reader.execute("SELECT coalesce(max(sequence), 0) FROM deliveries").fetchone()[0]
+        return head
+    return -1
+
+
+def is_up_to_date(connection: sqlite3.Connection) -> bool:
+    """True if the tables are there as this version makes them."""
+    return _columns(connection, "deliveries") >= {"remark"} and _columns(connection, "notes") >= {"seal"}
+
+
 def _bring_up_to_date(connection: sqlite3.Connection) -> None:
-    """Makes the tables. Schema 1 had neither remarks nor seals on its notes."""
-    connection.executescript(TABLES)
+    """Makes the tables, all or nothing. Schema 1 had neither remarks nor seals on its notes."""
+    if is_up_to_date(connection):
+        return
+    connection.executescript(f"BEGIN IMMEDIATE; {TABLES}")
     if not _columns(connection, "deliveries") >= {"sequence", "hash", "body"}:
         raise Foreign("its table named deliveries is none of ours")
     if "remark" not in _columns(connection, "deliveries"):
@@ -159,6 +198,7 @@ def _bring_up_to_date(connection: sqlite3.Connection) -> None:
         connection.execute("ALTER TABLE notes ADD COLUMN seal BLOB")
         notes = connection.execute("SELECT name, value FROM notes").fetchall()
         connection.executemany(NOTE, (sealed_note(*note) for note in notes))
+    connection.execute("COMMIT")
 
 
 def _columns(connection: sqlite3.Connection, table: str) -> set[str]:
@@ -175,6 +215,24 @@ def contents(path: Path) -> bytes:
         return path.read_bytes()
     except FileNotFoundError:
         return b""
+
+
+def size(path: Path) -> int:
+    """How many bytes a file holds; none where there is none."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def _write_again(path: Path) -> None:
+    """The same bytes once more, and on the disk when it returns. Nobody else may write meanwhile."""
+    with path.open("r+b") as file:
+        while piece := file.read(1 << 20):
+            file.seek(-len(piece), os.SEEK_CUR)
+            file.write(piece)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _synchronise(path: Path) -> None:
