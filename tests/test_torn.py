@@ -13,7 +13,7 @@ import pytest
 from tests.conftest import Server
 from tests.samples import answered_call, rang
 from tests.torn import BODIES, FILES, NAME, NOW, Damage, Opened, make, outcome, start, undamaged
-from wallboard.journal import Delivery, soundness, store
+from wallboard.journal import Delivery, mending, store
 from wallboard.journal.rows import INSERT, to_entry, to_row
 from wallboard.journal.store import Store
 
@@ -86,7 +86,7 @@ def test_a_mending_that_is_cut_short_costs_nothing_more(sound: Path, tmp_path: P
         raise _Killed
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(soundness, step, killed)
+        patch.setattr(mending, step, killed)
         with pytest.raises(_Killed):
             start(tmp_path / "twice")
     twice = start(tmp_path / "twice")

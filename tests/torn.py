@@ -66,9 +66,11 @@ def make(folder: Path, bodies: Sequence[bytes] = BODIES, *, stopped: bool = Fals
     async def run() -> None:
         journal = SqliteJournal(folder / "made" / NAME)
         await journal.open(lambda entry: None)
-        for half in (bodies[: len(bodies) // 2 + 1], bodies[len(bodies) // 2 + 1 :]):
-            await asyncio.gather(*(journal.append(Delivery(received_at=NOW, body=body, meaning="m")) for body in half))
-            if half[0] == bodies[0]:
+        few = max(1, len(bodies) // len(BODIES))  # bodies a commit, so that there are many commits, and not too many
+        for first in range(0, len(bodies), few):
+            deliveries = [Delivery(received_at=NOW, body=body, meaning="m") for body in bodies[first : first + few]]
+            await asyncio.gather(*map(journal.append, deliveries))
+            if first == len(bodies) // 2:
                 await journal.close()
                 await journal.open(lambda entry: None)
         if stopped:

@@ -17,8 +17,9 @@ from pathlib import Path
 import structlog
 
 from wallboard.journal import Delivery
+from wallboard.journal.mending import open_sound
 from wallboard.journal.rows import NOTHING, Row, chained, is_note_sealed, seal_of, to_row
-from wallboard.journal.soundness import is_damage, open_sound
+from wallboard.journal.soundness import is_damage
 from wallboard.journal.store import Store, adopt, beside, identity, size, wal_path
 from wallboard.journal.witness import Testimony, Witness
 
