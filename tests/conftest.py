@@ -63,6 +63,12 @@ class Server:
         )  # fmt: skip
 
     def start(self) -> Server:
+        self.begin()
+        wait_until(self.is_ready, "the server is ready")
+        return self
+
+    def begin(self) -> None:
+        """Starts it without waiting for anything."""
         log = (self.folder / "log").open("a")
         limit = [] if self.descriptors is None else ["prlimit", f"--nofile={self.descriptors}"]
         self.process = subprocess.Popen(
@@ -74,14 +80,19 @@ class Server:
             text=True,
         )
         log.close()
-        wait_until(self.is_ready, "the server is ready")
-        return self
 
     def is_ready(self) -> bool:
         assert self.process is not None
         assert self.process.poll() is None, (self.folder / "log").read_text()
         try:
             return self.client.get("/readyz").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def answers(self) -> bool:
+        """It is alive, be it ready or not."""
+        try:
+            return self.client.get("/healthz").status_code == 200
         except httpx.TransportError:
             return False
 

@@ -14,7 +14,14 @@ import pytest
 
 from tests.conftest import Server, wait_until
 from tests.faults import Faults, SmallDisk, may_mount
-from tests.posting import REFUSED_WITHIN, assert_healed, assert_nothing_lost, assert_refused_and_told, posting
+from tests.posting import (
+    HEALED_WITHIN,
+    REFUSED_WITHIN,
+    assert_healed,
+    assert_nothing_lost,
+    assert_refused_and_told,
+    posting,
+)
 from tests.samples import rang
 
 
@@ -35,6 +42,27 @@ def test_a_full_disk(tmp_path: Path, data: Path, small_disk: SmallDisk) -> None:
                 assert_refused_and_told(server, posted, time.monotonic())
             assert_healed(server, posted, time.monotonic())
         assert_nothing_lost(server, posted)
+    finally:
+        server.close()
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["with a journal", "without one"])
+def test_a_disk_that_is_full_at_the_start(tmp_path: Path, data: Path, small_disk: SmallDisk, known: bool) -> None:
+    server = Server(tmp_path, wrapper=small_disk.wrapper, DATABASE_URL=f"sqlite:///{data}/wallboard.db")
+    try:
+        if known:
+            server.start()
+            assert server.post(rang()).status_code == 200
+            server.kill()
+        with small_disk.full():
+            server.begin()
+            wait_until(server.answers, "it starts all the same")
+            taken = server.post(rang(call="2")).status_code == 200
+            assert known or not taken, "only a journal that has pages to spare can take one more"
+        wait_until(server.is_ready, "ready", within=HEALED_WITHIN)
+        expected = {"1001"} if known else set()
+        assert {call["id"] for call in server.state()["calls"]} >= expected | ({"2"} if taken else set())
+        assert server.post(rang(call="3")).status_code == 200
     finally:
         server.close()
 

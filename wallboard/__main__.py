@@ -60,11 +60,12 @@ def demo(agents: int, speed: float, seed: int, port: int | None) -> None:
     # uvicorn raises SIGTERM anew when it has ended: without a handler the simulator would be left behind.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
     token, api_token = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
+    given: dict[str, Any] = {} if port is None else {"port": port}
     with tempfile.TemporaryDirectory(prefix="wallboard-demo-") as folder:
         settings = settings_or_exit(
             env_file=None,
             host="127.0.0.1",
-            **({} if port is None else {"port": port}),
+            **given,
             database_url=f"sqlite:///{folder}/wallboard.db",
             pbx_tokens=(token,),
             api_tokens=(api_token,),
@@ -122,7 +123,7 @@ def replay_(file: Path, url: str, token: str, speed: float, day: datetime | None
 @main.command()
 def check() -> None:
     """Read the settings, try the journal, and say what is wrong."""
-    settings = settings_or_exit()
+    settings = settings_or_exit(waits=False)
     click.echo(f"settings: fine (time zone {settings.time_zone}, {len(settings.pbx_tokens)} PBX token(s), "
                f"{len(settings.api_tokens)} API token(s))")  # fmt: skip
     click.echo(f"journal: {settings.sqlite_path} can be written")

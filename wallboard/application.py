@@ -52,13 +52,18 @@ _HEADERS = (
 )
 
 
-def settings_or_exit(*, env_file: str | None = ".env", **overrides: object) -> Settings:
-    """The settings of a server that can start; otherwise one message on stderr and exit status 2."""
+def settings_or_exit(*, env_file: str | None = ".env", waits: bool = True, **overrides: object) -> Settings:
+    """The settings of a server that can start; otherwise one message on stderr and exit status 2.
+
+    One that `waits` starts on a full disk as well, refuses what comes and goes on by itself when there is room.
+    """
     try:
         settings = read_settings(env_file=env_file, **overrides)
         require_serving(settings)
         check(settings.sqlite_path)
     except (SettingsError, JournalError) as error:
+        if waits and isinstance(error, JournalError) and error.is_passing:
+            return settings
         print(error, file=sys.stderr)  # noqa: T201
         raise SystemExit(2) from None
     return settings

@@ -19,7 +19,14 @@ EVENTS_LOST = "events_lost"
 
 
 class JournalError(Exception):
-    """The journal cannot be opened; the text names the setting and the remedy."""
+    """The journal cannot be opened; the text names the setting and the remedy.
+
+    `is_passing`: for a reason that may be over in a moment without a hand on the settings, such as a full disk.
+    """
+
+    def __init__(self, text: str, *, is_passing: bool = False) -> None:
+        super().__init__(text)
+        self.is_passing = is_passing
 
 
 class JournalUnavailable(Exception):

@@ -8,6 +8,7 @@ second server out, for each would hold a part of the truth.
 from __future__ import annotations
 
 import asyncio
+import errno
 import queue
 import sqlite3
 import threading
@@ -196,7 +197,13 @@ def check(path: Path) -> None:
     try:
         files.check(path.resolve())
     except (sqlite3.Error, OSError) as error:
-        raise JournalError(_explain(path, error)) from None
+        raise JournalError(_explain(path, error), is_passing=_is_passing(error)) from None
+
+
+def _is_passing(error: Exception) -> bool:
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO)
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
 
 
 def _explain(path: Path, error: Exception) -> str:
