@@ -12,9 +12,9 @@ from tests.conftest import ROOT
 ORDER = [
     "settings", "events", "bodies", "parse", "journal", "journal.rows", "journal.carve", "journal.witness",
     "journal.store", "journal.soundness", "journal.mending", "journal.custody", "journal.sqlite", "offers", "calls",
-    "ledger", "totals", "limits", "namesakes", "usual", "board", "figures", "state", "views", "lamps", "tiles",
-    "render", "feed", "clock",
-    "screens", "intake", "access", "front", "stream", "webhook", "pages", "api", "application", "connection", "server",
+    "ledger", "totals", "limits", "namesakes", "usual", "board", "figures", "state", "views", "lamps", "notices",
+    "tiles", "render", "feed", "clock", "screens", "intake", "access", "front", "stream", "webhook", "pages", "api",
+    "application", "connection", "server",
 ]  # fmt: skip
 OUTSIDE = {"__init__", "__main__", "replay", "sender"}
 NO_CLOCK = [*ORDER[1:4], *ORDER[ORDER.index("offers") : ORDER.index("feed")]]

@@ -112,6 +112,7 @@ def test_a_file_that_is_gone_at_the_start_is_told_on_the_board(
     assert told in lost
     for _ in range(2):
         assert f"{told} events lost" in server.client.get("/boards/main").text
+        assert f"{told} events lost" in server.client.get("/setup").text
         assert server.state()["webhooks"]["unrecognised"] == 60 - told
         server.stop()
         server.start()

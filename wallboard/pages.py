@@ -16,12 +16,13 @@ from wallboard.clock import Clock
 from wallboard.front import Front
 from wallboard.intake import Intake
 from wallboard.ledger import Ledger, diagnose
+from wallboard.notices import beyond_words, loss_words
 from wallboard.parse import EVENT_TYPES
 from wallboard.render import Renderer
 from wallboard.screens import Screens
 from wallboard.settings import Settings
 from wallboard.stream import Stream
-from wallboard.tiles import beyond_words, mask
+from wallboard.tiles import mask
 
 # The eleven boxes of the PBX's Integration/API -> Webhooks page, by the vendor's names, and the Webhook object.
 TRIGGERS = {
@@ -120,15 +121,17 @@ class Pages:
         return is_at_the_machine(peer, request.headers)
 
     def _seen(self) -> dict[str, Any]:
-        types = self._intake.types
+        types, board = self._intake.types, self._intake.board
+        today = board.rules.day_of(self._clock.now())
         known = [(kind, TRIGGERS[kind], types.get(kind)) for kind in EVENT_TYPES]
         return {
             "known": [_row(kind, name, seen, self._local) for kind, name, seen in known],
             "others": [_row(kind, "", types[kind], self._local) for kind in types if kind not in TRIGGERS],
             "counts": self._intake.counts(),
             "refused_at": self._local(self._intake.refused_at),
-            "last_event_at": self._local(self._intake.board.last_event_at),
-            "beyond": beyond_words(self._intake.board, self._intake.board.rules.day_of(self._clock.now())),
+            "last_event_at": self._local(board.last_event_at),
+            "lost": loss_words(board.day(today).losses),
+            "beyond": beyond_words(board, today),
             "types_beyond": self._intake.types_limit(),
             "set_aside": [
                 {

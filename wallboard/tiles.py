@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import datetime
 from hashlib import blake2b
 from typing import Literal
 
@@ -14,7 +13,7 @@ from wallboard import figures, lamps, views
 from wallboard.board import Agent, Board
 from wallboard.calls import Call
 from wallboard.events import Place
-from wallboard.limits import MOST, REMAINDER, Kind
+from wallboard.notices import RANK, gravest, notices
 from wallboard.settings import Formula
 from wallboard.state import Standing, standings
 from wallboard.totals import AgentSums, Day, VisitSums
@@ -23,14 +22,6 @@ from wallboard.views import Alarm
 
 CALLS_SHOWN = 8
 _DIGITS = re.compile(r"\+?\d(?:[\s().\-/]*\d){4,}")
-_RANK: dict[Alarm, int] = {"alarm": 0, "warn": 1, "calm": 2}
-_KINDS: dict[Kind, str] = {
-    "queues": "queues",
-    "ring_groups": "ring groups",
-    "agents": "agents",
-    "voicemail_boxes": "voicemail boxes",
-    "components": "Webhook objects",
-}
 _RESULTS = {"answered": "Answered", "abandoned": "Abandoned", "missed": "Missed", "unanswered": "No answer"}
 
 
@@ -69,7 +60,7 @@ def compose(board: Board, now: datetime, look: Look, *, sequence: int, trouble: 
         slug=look.slug,
         sequence=sequence,
         header=_header(board, now, day, look, health, trouble),
-        notice=_gravest(_notices(board, now, day, health, trouble)),
+        notice=gravest(notices(board, day, health, now, trouble)),
         hero=_hero(board, day, live, look, now),
         panels=tuple(panels),
     )
@@ -86,49 +77,6 @@ def _header(board: Board, now: datetime, day: Day, look: Look, health: Health, t
         pbx=lamps.pbx(health, board.last_event_at, now),
         journal=lamps.journal(trouble, day.losses),
     )
-
-
-def _notices(board: Board, now: datetime, day: Day, health: Health, trouble: str | None) -> Iterator[views.Notice]:
-    """All that there is to say, one notice each."""
-    if trouble is not None:
-        yield views.Notice(
-            alarm="alarm", text="The journal cannot be written: new events are refused until it can. See /readyz."
-        )
-    if day.losses:
-        yield _loss(sum(day.losses))
-    if health.clocks_differ:
-        yield views.Notice(alarm="warn", text=lamps.clock_words(health))
-    if beyond := beyond_words(board, board.rules.day_of(now)):
-        yield views.Notice(alarm="warn", text=beyond)
-    if board.last_event_at is None:
-        yield views.Notice(alarm="calm", text="Nothing has arrived from the PBX yet. See /setup.")
-
-
-def _loss(lost: int) -> views.Notice:
-    if not lost:
-        return views.Notice(alarm="warn", text="The journal was damaged and mended: nothing acknowledged is lost.")
-    events = "1 event" if lost == 1 else f"{lost} events"
-    return views.Notice(alarm="alarm", text=f"{events} lost: the journal was damaged. All numbers are too small.")
-
-
-def beyond_words(board: Board, today: date) -> str:
-    """What was too much to be told apart today, in a sentence; empty where nothing was."""
-    beyond = [kind for kind, limit in board.limits(today).items() if limit.beyond]
-    named = [f"{_KINDS[kind]} beyond {MOST[kind]:,}" for kind in beyond if kind in REMAINDER]
-    said = f"{_and(named)} are counted together as “(other …)”." if named else ""
-    if "call_events" in beyond:
-        said += " One call has had more events than can be followed."
-    return said.strip()
-
-
-def _and(words: list[str]) -> str:
-    return ", ".join(words).capitalize()
-
-
-def _gravest(notices: Iterator[views.Notice]) -> views.Notice:
-    """One line for the wall: as grave as the gravest, which comes first."""
-    said = sorted(notices, key=lambda notice: _RANK[notice.alarm])
-    return views.Notice(alarm=said[0].alarm if said else "calm", text=" · ".join(notice.text for notice in said))
 
 
 def _hero(board: Board, day: Day, live: list[Call], look: Look, now: datetime) -> views.Hero:
@@ -172,14 +120,14 @@ def _places(
 ) -> tuple[views.VisitTile, ...]:
     places = {place for place in (*board.places, *day.visits, *standing) if place.kind == kind}
     tiles = [_place(place, day, standing.get(place, Standing()), look, now) for place in places]
-    return tuple(sorted(tiles, key=lambda tile: (_RANK[tile.alarm], tile.name.casefold(), tile.name)))
+    return tuple(sorted(tiles, key=lambda tile: (RANK[tile.alarm], tile.name.casefold(), tile.name)))
 
 
 def _place(place: Place, day: Day, standing: Standing, look: Look, now: datetime) -> views.VisitTile:
     sums = day.visits.get(place) or VisitSums()
     level = figures.service_level(sums, look.formula)
     wait, low = _wait_alarm(standing.longest_wait_since, look, now), _level_alarm(level, look)
-    alarm = min(wait, "warn" if low == "alarm" else low, key=_RANK.__getitem__)
+    alarm = min(wait, "warn" if low == "alarm" else low, key=RANK.__getitem__)
     speed = figures.average_speed_of_answer(sums)
     return views.VisitTile(
         key=_key("visit", f"{place.kind}:{place.name}"),
