@@ -14,7 +14,7 @@ ORDER = [
     "journal.store", "journal.soundness", "journal.mending", "journal.custody", "journal.sqlite", "offers", "calls",
     "ledger", "totals", "limits", "namesakes", "usual", "board", "figures", "state", "views", "lamps", "notices",
     "tiles", "render", "feed", "clock", "screens", "intake", "access", "front", "stream", "webhook", "pages", "api",
-    "application", "connection", "server",
+    "application", "refusals", "connection", "server",
 ]  # fmt: skip
 OUTSIDE = {"__init__", "__main__", "replay", "sender"}
 NO_CLOCK = [*ORDER[1:4], *ORDER[ORDER.index("offers") : ORDER.index("feed")]]

@@ -7,47 +7,39 @@ does not read. Its parser, its requests and its answers are used as they are.
 from __future__ import annotations
 
 import asyncio
-import json
 import socket
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import httptools
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from wallboard.front import Front
+from wallboard.refusals import (
+    LARGEST_HEAD,
+    MOST_HEADERS,
+    REQUEST_SECONDS,
+    STOPPING,
+    TOO_LARGE,
+    TOO_LATE,
+    UNREADABLE,
+    Refusal,
+    written,
+)
 
 FIRST_BYTE_SECONDS = 20
 """Browsers open connections before they need them; longer than this they do without one."""
-REQUEST_SECONDS = 10
-"""From a request's first byte to its last."""
 STALLED_SECONDS = 20
 """Without any reading on the other side; and for what was handed over in one piece to be gone."""
 LAST_WORDS_SECONDS = 1
-LARGEST_HEAD = 32 * 1024
-MOST_HEADERS = 100
 MOST_WAITING = 16
 """Requests sent ahead on one connection, before the answer to an earlier one: each costs some kilobytes."""
 SEND_BUFFER = 64 * 1024
 _PIECE = 16 * 1024
 _DOOR = "/webhooks/"
-
-
-class Refusal(NamedTuple):
-    """An answer that is given without asking the application."""
-
-    status: int
-    code: str
-    detail: str
-
-
-_UNREADABLE = Refusal(400, "unreadable", "This is not an HTTP request.")
-_TOO_LATE = Refusal(408, "timeout", f"The request did not arrive whole within {REQUEST_SECONDS} seconds.")
-_TOO_LARGE = Refusal(431, "head_too_large", f"The head is over {LARGEST_HEAD} bytes or {MOST_HEADERS} headers.")
-_STOPPING = Refusal(503, "unavailable", "The board is stopping.")
 
 
 class HeadTooLarge(Exception):
@@ -133,7 +125,7 @@ class Connection(HttpToolsProtocol):
     def shutdown(self) -> None:
         """uvicorn is stopping: half a request is turned away, and who does not read is not waited for."""
         if self._receiving:
-            self._refuse(_STOPPING)
+            self._refuse(STOPPING)
             return
         if self.stalled:
             self.loop.call_later(LAST_WORDS_SECONDS, self._abort_if_stalled)
@@ -199,10 +191,10 @@ class Connection(HttpToolsProtocol):
             if isinstance(error.__context__, TooFarAhead):
                 self._is_deaf, self.cycle.keep_alive = True, False  # the client knows by that what to send again
                 return
-            self._refuse(_TOO_LARGE if isinstance(error.__context__, HeadTooLarge) else _UNREADABLE)
+            self._refuse(TOO_LARGE if isinstance(error.__context__, HeadTooLarge) else UNREADABLE)
         else:
             if self._held > LARGEST_HEAD:
-                self._refuse(_TOO_LARGE)
+                self._refuse(TOO_LARGE)
 
     def _count(self, size: int) -> None:
         self._held = 0
@@ -232,7 +224,7 @@ class Connection(HttpToolsProtocol):
             return
         self._front.late += 1
         if self._receiving:
-            self._refuse(_TOO_LATE)
+            self._refuse(TOO_LATE)
         else:
             self.transport.abort()
 
@@ -249,25 +241,14 @@ class Connection(HttpToolsProtocol):
 
     def _refuse(self, refusal: Refusal) -> None:
         """Answers and closes; where an answer is under way, only closes: a second one would be read as part of it."""
-        self._front.oversized += refusal is _TOO_LARGE
+        self._front.oversized += refusal is TOO_LARGE
         # Whether the answer under way would be to this request.
         own = not self._head and self._receiving and self.cycle is self._served
         if self._answering and (self.cycle.response_started or not own):
             self.transport.abort()
             return
-        self.transport.write(_written(refusal))
+        self.transport.write(written(refusal))
         self.transport.close()
         if self._answering:
             self.cycle.disconnected = True
             self.cycle.message_event.set()
-
-
-def _written(refusal: Refusal) -> bytes:
-    body = json.dumps({"error": refusal.code, "detail": refusal.detail}).encode()
-    head = (
-        b"content-type: application/json",
-        b"content-length: %d" % len(body),
-        b"connection: close",
-        *([b"retry-after: 1"] if refusal.status == 503 else []),
-    )
-    return STATUS_LINE[refusal.status] + b"\r\n".join(head) + b"\r\n\r\n" + body
