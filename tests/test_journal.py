@@ -6,7 +6,6 @@ import asyncio
 import shutil
 import sqlite3
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -458,9 +457,10 @@ def test_what_keeps_the_journal_from_being_opened_again_is_logged_once(tmp_path:
     custody = Custody(tmp_path / "wallboard.db")
     custody.release()
     custody.path.write_bytes(b"not a journal " * 1_000)
+    (tmp_path / "wallboard.db.unfinished").mkdir()  # nor can it be mended
     with capture_logs() as logs:
         for _ in range(5):
-            with suppress(JournalError, sqlite3.Error, OSError):
+            with pytest.raises(OSError, match="unfinished"):
                 custody._reopen()
     assert [entry["event"] for entry in logs].count("the journal cannot be opened again") == 1
 

@@ -174,11 +174,13 @@ class Custody:
         """The same file as before in a moment; one that has lost its end or its head is examined and mended."""
         adopt(self.path, self.written)
         try:
-            store = Store(self.path)
-            if self._continues(store):
-                self._complaint = None
-                return store
-            store.close()
+            with ExitStack() as undo:
+                store = Store(self.path)
+                undo.callback(store.close)
+                if self._continues(store):
+                    undo.pop_all()
+                    self._complaint = None
+                    return store
         except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             if self._complaint != str(error):  # each webhook tries: a full disk is not to be filled with the log
                 self._complaint = str(error)
