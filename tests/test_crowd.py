@@ -128,3 +128,25 @@ def test_ten_thousand_reconnects_leave_nothing_behind(server: Server) -> None:
     asyncio.run(come_and_go(server.port, RECONNECTS * 4 // 5))
     wait_until(lambda: footprint(server)[:3] == before[:3], "descriptors, tasks and viewers are as they were")
     assert footprint(server).memory - before.memory < 4 << 20, "not half a kilobyte each"
+
+
+def test_connections_leave_no_cycles_behind(tmp_path: Path) -> None:
+    """Full collections come only when a quarter of all objects is new, so these grew with the hours."""
+    said = tmp_path / "uncollected"
+    server = Server(tmp_path, build="tests.uncollected", UNCOLLECTED=str(said)).start()
+    try:
+        asyncio.run(come_and_go(server.port, AT_ONCE))
+        uncollected(server, said)  # what the start left behind
+        asyncio.run(come_and_go(server.port, 4 * AT_ONCE))
+        assert uncollected(server, said) < AT_ONCE
+    finally:
+        server.close()
+
+
+def uncollected(server: Server, said: Path) -> int:
+    wait_until(lambda: footprint(server).viewers == 0, "all are gone")
+    server.send(signal.SIGUSR1)
+    wait_until(lambda: said.exists() and said.read_text().endswith("\n"), "it says what it found")
+    found = int(said.read_text())
+    said.unlink()
+    return found
