@@ -95,18 +95,16 @@ class Intake:
 
     async def accept(self, raw: bytes, meaning: str | None) -> Receipt:
         """Durable and on the board when it returns; Unreadable once it is in quarantine; JournalUnavailable."""
-        refusal: Unreadable | None = None
+        refusal: str | None = None  # not the error itself: its traceback leads back to this frame
         try:
             decode(raw)
         except Unreadable as error:
-            refusal = error
+            refusal = str(error)
         await self.follow_clock()
-        delivery = Delivery(
-            received_at=self._clock.now(), body=raw, meaning=meaning, refusal=str(refusal) if refusal else None
-        )
+        delivery = Delivery(received_at=self._clock.now(), body=raw, meaning=meaning, refusal=refusal)
         receipt: Receipt = await self._journal.append(delivery)
         if refusal is not None:
-            raise refusal
+            raise Unreadable(refusal)
         return receipt
 
     async def remark(self, name: str, value: dict[str, Any]) -> None:
