@@ -258,8 +258,9 @@ def test_a_folder_that_is_deleted_under_it_is_put_back_though_nothing_comes(tmp_
     async def use(journal: SqliteJournal, applied: list[Entry]) -> None:
         await journal.append(delivery(b"1"))
         shutil.rmtree(path.parent)
-        while not path.exists():
-            await asyncio.sleep(0.05)
+        async with asyncio.timeout(5):
+            while not path.exists():
+                await asyncio.sleep(0.05)
         await journal.append(delivery(b"2"))
 
     with_journal(path, use)
