@@ -3,7 +3,8 @@
     python -m benchmarks.greedy [--readers 5000] [--rate 20] [--agents 300] [--runs 3]
 
 Everything is on 127.0.0.1. A post's latency counts from the moment it was due, not from when it could be
-sent; a viewer's from the same moment to the last byte of the frame that shows it. The readers are a process
+sent; a viewer's from the same moment to the last byte of the frame that shows it, and both in the phase in
+which the post was due. The readers are a process
 of their own with small receive buffers; they ask for the stream and never read.
 """
 
@@ -52,7 +53,7 @@ class Run:
     phases: dict[str, Phase] = field(default_factory=lambda: {name: Phase() for name in PHASES})
     phase: str = PHASES[0]
     sequence: int = 0
-    due: dict[int, float] = field(default_factory=dict)
+    due: dict[int, tuple[float, Phase]] = field(default_factory=dict)
     seen: tuple[int, float] = (0, 0.0)
     snapshot: int = 0
     connecting: float = 0.0
@@ -164,7 +165,7 @@ async def _post_one(port: int, run: Run, idle: asyncio.Queue[tuple[asyncio.Strea
     (phase.new if fresh else phase.old).append((asyncio.get_running_loop().time() - due) * 1000)
     phase.failed += status != 200
     run.sequence += 1
-    run.due[run.sequence] = due
+    run.due[run.sequence] = due, phase
     _show(run)
 
 
@@ -192,10 +193,11 @@ def _seen(run: Run, event: bytes) -> None:
 
 
 def _show(run: Run) -> None:
-    """The answer to a post and the frame that shows it may come in either order."""
+    """The answer to a post and the frame that shows it may come in either order; the phase is the post's."""
     sequence, at = run.seen
     for shown in [one for one in run.due if one <= sequence]:
-        run.now.viewer.append((at - run.due.pop(shown)) * 1000)
+        due, phase = run.due.pop(shown)
+        phase.viewer.append((at - due) * 1000)
 
 
 # --- one run

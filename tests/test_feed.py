@@ -80,7 +80,9 @@ def test_a_board_that_cannot_be_drawn_falls_silent_and_comes_back() -> None:
         await asyncio.sleep(2.5)
         assert ear.heard.count(b"event: heartbeat") == silent_since
         pen.dry = False
+        missed = len(ear.heard)
         await until(lambda: ear.heard.count(b"event: heartbeat") > silent_since)
+        assert b"event: tiles" in ear.heard[missed:], "what changed meanwhile was never shown"
         running.cancel()
         with suppress(asyncio.CancelledError):
             await running

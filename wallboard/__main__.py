@@ -31,6 +31,9 @@ FAREWELL_SECONDS = 3
 COLLECT_AFTER = (10_000, 5, 20)
 """Thousands of streams are a million objects, and looking through all of them stops everything: once a million
 new ones. Never would keep what streams leave behind when they end, some hundred objects each, in cycles."""
+SWITCH_SECONDS = 0.0005
+"""A busy loop gives way to the journal's thread after this long; it asks some ten times a commit. With Python's 5 ms
+a webhook waited 600 ms while thousands of screens connected. docs/decisions/2026-11-24-slow-and-greedy-clients.md"""
 
 
 @click.group()
@@ -150,6 +153,7 @@ def _post(run: Any) -> None:
 def _serve(settings: Settings, keep_alive: int, started: Any = None) -> None:
     listening = _listen(settings)
     gc.set_threshold(*COLLECT_AFTER)
+    sys.setswitchinterval(SWITCH_SECONDS)
     config = uvicorn.Config(
         create_app(settings),
         http=Connection,

@@ -2,9 +2,9 @@
 
 A frame is drawn once and its bytes are shared. It is handed over by one step of each viewer's own `send`: a
 viewer that keeps up costs a write to its socket and neither a task nor a queue. One that does not take what it
-is given is parked with that, misses what comes, and gets the newest snapshot when it is back. So memory
-per viewer is bounded and nobody slows anybody. What is sent goes out in pieces, so that of a viewer that has
-stopped reading only a piece is held, and a frame for thousands is handed out some viewers at a time.
+is given is parked with that, costs nothing while it misses what comes, and gets the newest snapshot when it is
+back. So memory per viewer is bounded and nobody slows anybody. What is sent goes out in pieces, so that of a
+viewer that has stopped reading only a piece is held, and a frame for thousands is handed out some at a time.
 """
 
 from __future__ import annotations
@@ -31,39 +31,38 @@ def message(event: str, data: bytes, id: str | None = None) -> bytes:
 
 
 class Viewer:
-    """One open stream. `snapshot` is the newest board whole, as one message."""
+    """One open stream."""
 
-    __slots__ = ("_behind", "_farewell", "_left", "_parked", "_send", "_snapshot")
+    __slots__ = ("_feed", "_left", "_parked", "_send", "_shown")
 
-    def __init__(self, send: Send, snapshot: Callable[[], bytes]) -> None:
+    def __init__(self, send: Send, feed: Feed) -> None:
         self._send = send
-        self._snapshot = snapshot
-        self._behind = True
+        self._feed = feed
+        self._shown = -1  # the last of the feed's frames that it has been given, alone or in a snapshot
         self._parked: asyncio.Task[None] | None = None
-        self._farewell: bytes | None = None
         self._left = False
-        self._go_on()
 
-    def offer(self, frame: bytes) -> bool:
-        """The next frame; one that is parked will be sent a snapshot instead. True if something was written."""
-        if self._parked is not None or self._left:
-            self._behind = True
-            return False
-        self._begin(self._write(frame))
-        return True
+    def offer(self, frame: bytes) -> None:
+        """The newest frame, unless a snapshot has shown it already."""
+        if self._shown != self._feed.frames:
+            self._shown = self._feed.frames
+            self.write(frame)
 
-    def beat(self, heartbeat: bytes) -> bool:
-        """One that is parked needs none."""
-        if self._parked is not None or self._left:
-            return False
-        self._begin(self._write(heartbeat))
-        return True
+    def write(self, data: bytes) -> None:
+        """Steps the writing here and now; only if that has to wait does it become a task."""
+        writing = self._write(data)
+        try:
+            blocked = writing.send(None)
+        except StopIteration:
+            return
+        self._feed.awake.discard(self)
+        self._parked = asyncio.create_task(_finish(writing, blocked))
+        self._parked.add_done_callback(self._unpark)
 
-    def say_farewell(self, farewell: bytes) -> None:
-        """The stream's last words."""
-        self._farewell = farewell
-        if self._parked is None:
-            self._go_on()
+    def catch_up(self) -> None:
+        """A snapshot if a frame was missed, and good-bye if it is time."""
+        if self._shown != self._feed.frames or self._feed.farewell is not None:
+            self.write(b"")
 
     def leave(self) -> None:
         """Nobody is there any more."""
@@ -71,34 +70,25 @@ class Viewer:
         if self._parked is not None:
             self._parked.cancel()
 
-    def _go_on(self) -> None:
-        if not self._left and (self._behind or self._farewell is not None):
-            self._begin(self._write(b""))
-
     async def _write(self, data: bytes) -> None:
         for piece in _pieces(data):
             await self._send(piece, True)
-        while self._behind:
-            self._behind = False
-            for piece in _pieces(self._snapshot()):
+        while self._shown != self._feed.frames:
+            self._shown = self._feed.frames
+            for piece in _pieces(self._feed.snapshot()):
                 await self._send(piece, True)
-        if self._farewell is not None:
+        if self._feed.farewell is not None:
             self._left = True
-            await self._send(self._farewell, False)
-
-    def _begin(self, writing: Coroutine[Any, Any, None]) -> None:
-        """Steps `writing` here and now; only if that has to wait does it become a task."""
-        try:
-            blocked = writing.send(None)
-        except StopIteration:
-            return
-        self._parked = asyncio.create_task(_finish(writing, blocked))
-        self._parked.add_done_callback(self._unpark)
+            self._feed.awake.discard(self)
+            await self._send(self._feed.farewell, False)
 
     def _unpark(self, task: asyncio.Task[None]) -> None:
         self._parked = None
-        if not task.cancelled() and task.exception() is None:
-            self._go_on()
+        if self._left or task.cancelled():
+            return
+        self._feed.awake.add(self)
+        if task.exception() is None:
+            self.catch_up()
 
 
 async def _finish(writing: Coroutine[Any, Any, None], blocked: object) -> None:
@@ -121,51 +111,54 @@ def _resumed(writing: Coroutine[Any, Any, None], blocked: object) -> Generator[A
 
 
 class Feed:
-    """All viewers of one board. `snapshot` gives every tile as one message."""
+    """All viewers of one board. `snapshot` gives every tile as one message; `awake` are the viewers that keep up."""
 
     def __init__(self, snapshot: Callable[[], bytes]) -> None:
-        self._snapshot = snapshot
+        self.snapshot = snapshot
+        self.frames = 0
+        self.farewell: bytes | None = None
+        self.awake: set[Viewer] = set()
         self._viewers: set[Viewer] = set()
-        self._farewell: bytes | None = None
 
     def __len__(self) -> int:
         return len(self._viewers)
 
     def join(self, send: Send) -> Viewer:
         """A new viewer, which is sent a snapshot, then frames and heartbeats as they come."""
-        viewer = Viewer(send, self._snapshot)
+        viewer = Viewer(send, self)
         self._viewers.add(viewer)
-        if self._farewell is not None:
-            viewer.say_farewell(self._farewell)
+        self.awake.add(viewer)
+        viewer.catch_up()
         return viewer
 
     def leave(self, viewer: Viewer) -> None:
         self._viewers.discard(viewer)
+        self.awake.discard(viewer)
         viewer.leave()
 
     async def publish(self, frame: bytes) -> None:
         """Hands the frame to all who watch now; whoever comes meanwhile gets a snapshot anyway."""
+        self.frames += 1
         await self._hand_out(lambda viewer: viewer.offer(frame))
 
     async def beat(self, heartbeat: bytes) -> None:
-        await self._hand_out(lambda viewer: viewer.beat(heartbeat))
+        await self._hand_out(lambda viewer: viewer.write(heartbeat))
 
     def close(self, farewell: bytes) -> None:
         """Says good-bye to everybody, and to whoever comes later."""
-        self._farewell = farewell
-        for viewer in tuple(self._viewers):
-            viewer.say_farewell(farewell)
+        self.farewell = farewell
+        for viewer in tuple(self.awake):
+            viewer.catch_up()
 
-    async def _hand_out(self, hand: Callable[[Viewer], bool]) -> None:
-        written = 0
-        for viewer in tuple(self._viewers):
-            try:
-                written += hand(viewer)
-            except Exception as error:  # noqa: BLE001 - one viewer's connection must not stop the board for all
-                log.error("a viewer could not be written to", error=type(error).__name__)
-                self.leave(viewer)
-            if written == _WRITTEN_A_TURN:
-                written = 0
+    async def _hand_out(self, hand: Callable[[Viewer], None]) -> None:
+        for number, viewer in enumerate(tuple(self.awake), 1):
+            if viewer in self.awake:  # and has not fallen behind or left meanwhile
+                try:
+                    hand(viewer)
+                except Exception as error:  # noqa: BLE001 - one viewer's connection must not stop the board for all
+                    log.error("a viewer could not be written to", error=type(error).__name__)
+                    self.leave(viewer)
+            if number % _WRITTEN_A_TURN == 0:
                 await asyncio.sleep(0)
 
 

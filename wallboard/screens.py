@@ -118,7 +118,7 @@ class Screens:
             return
         after = self._compose(self._clock.now())
         before, self._shown = self._shown, after  # before it is handed out: whoever comes meanwhile is shown `after`
-        if before is not None and (fragments := self._renderer.changes(before, after)):
+        if fragments := self._renderer.changes(before, after):
             await self.feed.publish(self._tiles(after, fragments))
         if self._steps != self._clock.steps:
             self._steps = self._clock.steps
