@@ -1,7 +1,8 @@
 """Who may see and do what; knows no board.
 
 Tokens are compared as bytes, in constant time, against all of them. Whoever sits at the machine may look
-without one: a request from loopback, to a loopback name, that no proxy has forwarded.
+without one: a request from loopback, to a loopback name, that no proxy has forwarded. What changes something
+must come from a page of ours, or from a program that shows a bearer token.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Mapping
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+_SAFE = ("GET", "HEAD", "OPTIONS")
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 
 
@@ -40,6 +42,16 @@ def is_at_the_machine(peer: str | None, headers: Mapping[str, str]) -> bool:
     if peer is None or not _is_loopback(peer) or any(name in headers for name in _FORWARDED):
         return False
     return _is_loopback(urlsplit(f"//{headers.get('host', '')}").hostname or "")
+
+
+def is_from_our_page(method: str, headers: Mapping[str, str]) -> bool:
+    """True unless another site's page may have sent this; browsers say where a request comes from."""
+    if method in _SAFE or headers.get("authorization", "").lower().startswith("bearer "):
+        return True
+    site = headers.get("sec-fetch-site")
+    if site is not None:
+        return site == "same-origin"
+    return urlsplit(headers.get("origin", "")).netloc == headers.get("host")
 
 
 def _is_loopback(host: str) -> bool:

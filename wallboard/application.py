@@ -19,11 +19,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from wallboard.api import Api
+from wallboard.bell import Bell
 from wallboard.board import Board, Rules
 from wallboard.clock import Clock
+from wallboard.desk import Desk
 from wallboard.front import Front, descriptors
 from wallboard.intake import Intake
 from wallboard.journal import JournalError, JournalUnavailable
@@ -35,21 +36,12 @@ from wallboard.screens import Screens, build_of
 from wallboard.settings import Settings, SettingsError, read_settings, require_serving
 from wallboard.tiles import Look
 from wallboard.totals import Thresholds
+from wallboard.walls import OwnPagesOnly, Walls
 from wallboard.webhook import Door
 
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATES, STATIC = ROOT / "templates", ROOT / "static"
 log = structlog.get_logger()
-
-_HEADERS = (
-    (
-        b"content-security-policy",
-        b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
-        b"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-    ),
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-)
 
 
 def settings_or_exit(*, env_file: str | None = ".env", waits: bool = True, **overrides: object) -> Settings:
@@ -93,11 +85,18 @@ def create_app(settings: Settings) -> Starlette:
         formula=settings.service_level_formula,
     )
     screens = Screens(board, journal, clock, renderer, look, build_of(TEMPLATES, STATIC))
+    bell = Bell(screens.pulse)
     reader = Reader(zone=settings.zone, components=settings.components)
-    intake = Intake(reader, board, journal, clock, screens.changed)
+
+    def changed() -> None:
+        screens.changed()
+        bell.ring()
+
+    intake = Intake(reader, board, journal, clock, changed)
     front = Front(descriptors())
     api = Api(settings, intake, journal, clock, screens, front)
     pages = Pages(settings, intake, clock, screens, renderer, front)
+    desk = Desk(renderer.environment, clock, bell, front, boot=screens.boot, build=screens.build)
     door = Door(intake, settings.pbx_tokens, front)
 
     app = Starlette(
@@ -110,22 +109,23 @@ def create_app(settings: Settings) -> Starlette:
             Route("/boards/{slug}", pages.guarded(pages.board)),
             Route("/boards/{slug}/stream", pages.guarded(pages.stream)),
             Route("/boards/{slug}/tiles", pages.guarded(pages.tiles)),
+            Route("/supervisor/stream", pages.guarded(desk.stream)),
             Route("/api/v1/state", api.state),
             Route("/healthz", api.healthz),
             Route("/readyz", api.readyz),
             Route("/metrics", api.metrics),
             Mount("/static", StaticFiles(directory=STATIC)),
         ],
-        middleware=[Middleware(_Walls)],
+        middleware=[Middleware(Walls), Middleware(OwnPagesOnly)],
         exception_handlers={Exception: _unexpected},
-        lifespan=_lifespan(intake, journal, screens, front),
+        lifespan=_lifespan(intake, journal, screens, bell, front),
     )
     app.router.redirect_slashes = False
     return app
 
 
 def _lifespan(
-    intake: Intake, journal: SqliteJournal, screens: Screens, front: Front
+    intake: Intake, journal: SqliteJournal, screens: Screens, bell: Bell, front: Front
 ) -> Callable[[Starlette], AbstractAsyncContextManager[dict[str, Front]]]:
     async def every_second() -> None:
         with suppress(JournalUnavailable):
@@ -136,11 +136,12 @@ def _lifespan(
         while not await _opened(intake):
             await asyncio.sleep(1)
         log.info("ready", sequence=journal.head)
-        await screens.run(every_second)
+        await asyncio.gather(screens.run(every_second), bell.run())
 
     def stop() -> None:
         intake.closing = True
         screens.farewell()
+        bell.farewell()
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[dict[str, Front]]:
@@ -203,18 +204,3 @@ async def _unexpected(request: Request, error: Exception) -> Response:
         detail = "Something went wrong on our side."
         return JSONResponse({"error": "unavailable", "detail": detail}, 503, {"Retry-After": "1"})
     return PlainTextResponse("Something went wrong on our side.\n", 500)
-
-
-class _Walls:
-    """Adds the security headers to every answer."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def walled(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *_HEADERS]
-            await send(message)
-
-        await self._app(scope, receive, walled if scope["type"] == "http" else send)

@@ -76,7 +76,7 @@ class Screens:
     def polled(self) -> dict[str, Any]:
         """What a screen fetches where a middlebox swallows the stream."""
         board = self._compose(self._clock.now())
-        return {**self._pulse(), "sequence": board.sequence, "html": self._renderer.snapshot(board).decode()}
+        return {**self.pulse(), "sequence": board.sequence, "html": self._renderer.snapshot(board).decode()}
 
     def farewell(self) -> None:
         self.feed.close(message("farewell", b"{}"))
@@ -127,7 +127,7 @@ class Screens:
     async def _beat(self) -> None:
         if self._is_stuck:
             return
-        await self.feed.beat(message("heartbeat", msgspec.json.encode(self._pulse())))
+        await self.feed.beat(message("heartbeat", msgspec.json.encode(self.pulse())))
 
     def _snapshot_message(self) -> bytes:
         """The board that the others see, whole; so that the next frame's changes fit for everybody."""
@@ -143,7 +143,8 @@ class Screens:
     def _tiles(self, board: views.Board, html: bytes) -> bytes:
         return message("tiles", html, id=f"{self.boot}:{board.sequence}")
 
-    def _pulse(self) -> dict[str, Any]:
+    def pulse(self) -> dict[str, Any]:
+        """What a heartbeat says."""
         now = self._clock.now().isoformat(timespec="milliseconds")
         sequence = self._shown.sequence if self._shown is not None else self._journal.head
         return {

@@ -1,0 +1,61 @@
+"""The supervisor's way in and its doorbell, over HTTP; knows no call and draws no number.
+
+Every page of the desk is drawn by `show`: whole for a browser that arrives, and the same for htmx, which takes
+the part it wants (`hx-select`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jinja2 import Environment
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+
+from wallboard.bell import Bell
+from wallboard.clock import Clock
+from wallboard.front import Front
+from wallboard.stream import Stream
+
+NO_STORE = {"Cache-Control": "no-store"}
+SECTIONS = {
+    "now": ("/supervisor", "Now"),
+    "callbacks": ("/supervisor/callbacks", "Call back"),
+    "day": ("/supervisor/day", "Day"),
+    "boards": ("/supervisor/boards", "Boards"),
+    "tvs": ("/supervisor/tvs", "TVs"),
+}
+
+
+class Desk:
+    """What all pages of the desk share."""
+
+    def __init__(
+        self, templates: Environment, clock: Clock, bell: Bell, front: Front, *, boot: str, build: str
+    ) -> None:
+        self._templates = templates
+        self._clock = clock
+        self._bell = bell
+        self._front = front
+        self._boot = boot
+        self._build = build
+
+    def show(self, template: str, section: str, *, status: int = 200, **values: Any) -> Response:
+        """One page in the desk's frame; `section` is a key of SECTIONS."""
+        now = self._clock.now()
+        html = self._templates.get_template(template).render(
+            section=section,
+            sections=SECTIONS,
+            boot=self._boot,
+            build=self._build,
+            now_ms=int(now.timestamp() * 1000),
+            **values,
+        )
+        return HTMLResponse(html, status, NO_STORE)
+
+    async def stream(self, request: Request) -> Response | Stream:
+        """200 text/event-stream: `changed` at most once a second, `heartbeat` every 2 s · 503 if too many watch."""
+        if not self._front.admit(request.scope):
+            detail = "Too many boards are open: this page is live again when another closes."
+            return JSONResponse({"error": "crowded", "detail": detail}, 503, {"Retry-After": "1", **NO_STORE})
+        return Stream(self._bell.feed)

@@ -1,0 +1,51 @@
+"""What stands around every request and answer: security headers, and no errands for other sites; knows no route.
+
+The PBX's door is let through: it has its own token.
+"""
+
+from __future__ import annotations
+
+from starlette.datastructures import Headers
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from wallboard.access import is_from_our_page
+
+_HEADERS = (
+    (
+        b"content-security-policy",
+        b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+        b"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    ),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+)
+
+
+class Walls:
+    """Adds the security headers to every answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def walled(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *_HEADERS]
+            await send(message)
+
+        await self._app(scope, receive, walled if scope["type"] == "http" else send)
+
+
+class OwnPagesOnly:
+    """403 for what another site's page would have a reader's browser do here; the PBX's door has its token."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        app = self._app
+        if scope["type"] == "http" and not scope["path"].startswith("/webhooks/"):
+            if not is_from_our_page(scope["method"], Headers(scope=scope)):
+                app = PlainTextResponse("This can only be asked for from a page of this wallboard.\n", 403)
+        await app(scope, receive, send)
