@@ -16,7 +16,7 @@ from wallboard.board import Board, Rules
 from wallboard.clock import Clock
 from wallboard.days import Live
 from wallboard.explain import ABANDON_RATE, LEVELS, Terms, share
-from wallboard.history import Question, closes_at, fold
+from wallboard.history import Question, fold
 from wallboard.intake import Intake
 from wallboard.intervals import QUARTER, Cuts
 from wallboard.journal import Delivery, Entry
@@ -28,10 +28,12 @@ from wallboard.sheet import Sheet
 from wallboard.simulator import live as simulated
 from wallboard.simulator import with_faults
 
+DAY = timedelta(days=1)
 SYDNEY = ZoneInfo("Australia/Sydney")
 RULES = Rules(zone=SYDNEY, day_starts_at=time(6))
 READER = Reader(zone=SYDNEY)
 MONDAY = date(2026, 11, 23)
+FORGOTTEN_AT = Cuts.of(MONDAY + DAY, SYDNEY, time(6)).end
 
 
 class Past:
@@ -186,13 +188,13 @@ def test_a_live_sheet_that_nothing_has_changed_has_the_same_version(past: Past) 
 
 
 def question(past: Past, day: date = MONDAY, **changed: object) -> Question:
-    asked = Question(path=past.path, day=day, until=closes_at(day, RULES), rules=RULES, reader=READER)
+    asked = Question(path=past.path, day=day, until=FORGOTTEN_AT, rules=RULES, reader=READER)
     return msgspec.structs.replace(asked, **changed)
 
 
 def test_a_past_day_is_what_the_live_board_showed_when_it_forgot_it(past: Past) -> None:
     head, rows = fold(question(past))
-    board = past.heard(until=closes_at(MONDAY, RULES))
+    board = past.heard(until=FORGOTTEN_AT)
     sheet = Sheet(MONDAY, Cuts.of(MONDAY, SYDNEY, time(6)), Terms())
     for row in rows:
         sheet.put(row)

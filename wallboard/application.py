@@ -21,10 +21,14 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from wallboard.api import Api
+from wallboard.archive import Archive
 from wallboard.bell import Bell
 from wallboard.board import Board, Rules
 from wallboard.clock import Clock
+from wallboard.day_pages import DayPages
+from wallboard.days import Days
 from wallboard.desk import Desk
+from wallboard.explain import Terms
 from wallboard.front import Front, descriptors
 from wallboard.intake import Intake
 from wallboard.journal import JournalError, JournalUnavailable
@@ -73,6 +77,16 @@ def rules_of(settings: Settings) -> Rules:
     )
 
 
+def terms_of(settings: Settings) -> Terms:
+    """What stands in the desk's formulas, as the settings say."""
+    return Terms(
+        service_level_ms=settings.service_level_seconds * 1000,
+        short_abandon_ms=settings.short_abandon_seconds * 1000,
+        formula=settings.service_level_formula,
+        target=settings.service_level_target,
+    )
+
+
 def create_app(settings: Settings) -> Starlette:
     """The whole server as one ASGI application."""
     clock = Clock()
@@ -97,6 +111,10 @@ def create_app(settings: Settings) -> Starlette:
     api = Api(settings, intake, journal, clock, screens, front)
     pages = Pages(settings, intake, clock, screens, renderer, front)
     desk = Desk(renderer.environment, clock, bell, front, boot=screens.boot, build=screens.build)
+    days = Days(
+        board, journal, settings.sqlite_path, clock, reader, terms_of(settings), retention_days=settings.retention_days
+    )
+    day_pages = DayPages(desk, days, Archive(settings.sqlite_path.resolve()), reader, clock)
     door = Door(intake, settings.pbx_tokens, front)
 
     app = Starlette(
@@ -110,6 +128,11 @@ def create_app(settings: Settings) -> Starlette:
             Route("/boards/{slug}/stream", pages.guarded(pages.stream)),
             Route("/boards/{slug}/tiles", pages.guarded(pages.tiles)),
             Route("/supervisor/stream", pages.guarded(desk.stream)),
+            Route("/supervisor/day", pages.guarded(day_pages.day)),
+            Route("/supervisor/day/{day}", pages.guarded(day_pages.day)),
+            Route("/supervisor/day/{day}/calls", pages.guarded(day_pages.calls)),
+            Route("/supervisor/day/{day}/{what}.csv", pages.guarded(day_pages.file)),
+            Route("/supervisor/calls/{id:path}", pages.guarded(day_pages.call)),
             Route("/api/v1/state", api.state),
             Route("/healthz", api.healthz),
             Route("/readyz", api.readyz),
@@ -118,14 +141,14 @@ def create_app(settings: Settings) -> Starlette:
         ],
         middleware=[Middleware(Walls), Middleware(OwnPagesOnly)],
         exception_handlers={Exception: _unexpected},
-        lifespan=_lifespan(intake, journal, screens, bell, front),
+        lifespan=_lifespan(intake, journal, screens, bell, front, days),
     )
     app.router.redirect_slashes = False
     return app
 
 
 def _lifespan(
-    intake: Intake, journal: SqliteJournal, screens: Screens, bell: Bell, front: Front
+    intake: Intake, journal: SqliteJournal, screens: Screens, bell: Bell, front: Front, days: Days
 ) -> Callable[[Starlette], AbstractAsyncContextManager[dict[str, Front]]]:
     async def every_second() -> None:
         with suppress(JournalUnavailable):
@@ -142,6 +165,7 @@ def _lifespan(
         intake.closing = True
         screens.farewell()
         bell.farewell()
+        days.farewell()
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[dict[str, Front]]:

@@ -9,7 +9,7 @@ put back or mended meanwhile.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,10 +25,8 @@ _MICROSECOND = timedelta(microseconds=1)
 _NEXT = "SELECT sequence, received_at FROM deliveries WHERE sequence >= ? ORDER BY sequence LIMIT 1"
 _ENDS = "SELECT coalesce(min(sequence), 0), coalesce(max(sequence), -1) FROM deliveries"
 _ALL = "SELECT * FROM deliveries WHERE sequence >= ? AND sequence < ? ORDER BY sequence LIMIT ?"
-_MATCHING = (
-    "SELECT * FROM deliveries WHERE sequence >= ? AND sequence < ? AND (remark IS NOT NULL OR instr(body, ?)) "
-    "ORDER BY sequence"
-)
+_SOME = "SELECT * FROM deliveries WHERE sequence >= ? AND sequence < ? AND (remark IS NOT NULL{}) ORDER BY sequence"
+_CONTAINS = " OR instr(body, ?)"
 
 
 class ArchiveUnreadable(Exception):
@@ -47,14 +45,15 @@ class Archive:
             found = connection.execute(_NEXT, (0,)).fetchone()
             return _EPOCH + found[1] * _MICROSECOND if found else None
 
-    def between(self, since: datetime, until: datetime, containing: bytes | None = None) -> Iterator[Entry]:
-        """The entries received in `[since, until)`, in order; those with `containing` in their body, and all remarks.
+    def between(self, since: datetime, until: datetime, containing: Sequence[bytes] = ()) -> Iterator[Entry]:
+        """The entries received in `[since, until)`, in order. With `containing` only remarks and those whose body has
+        one of these in it, which is found without reading the others into Python: a second for some 500,000.
 
         Raises ArchiveUnreadable, also midway.
         """
         with self._opened() as connection:
             first, end = _position(connection, since), _position(connection, until)
-            rows = _all(connection, first, end) if containing is None else _some(connection, first, end, containing)
+            rows = _some(connection, first, end, containing) if containing else _all(connection, first, end)
             yield from map(to_entry, rows)
 
     def _opened(self) -> _Opened:
@@ -101,6 +100,9 @@ def _all(connection: sqlite3.Connection, first: int, end: int) -> Iterator[tuple
         first = rows[-1][0] + 1
 
 
-def _some(connection: sqlite3.Connection, first: int, end: int, containing: bytes) -> Iterator[tuple[object, ...]]:
+def _some(
+    connection: sqlite3.Connection, first: int, end: int, containing: Sequence[bytes]
+) -> Iterator[tuple[object, ...]]:
+    statement = _SOME.format(_CONTAINS * len(containing))
     for start in range(first, end, _SCANNED):
-        yield from connection.execute(_MATCHING, (start, min(end, start + _SCANNED), containing)).fetchall()
+        yield from connection.execute(statement, (start, min(end, start + _SCANNED), *containing)).fetchall()

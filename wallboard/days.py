@@ -19,7 +19,7 @@ import structlog
 from wallboard.board import Board, Rules
 from wallboard.clock import Clock
 from wallboard.explain import Terms
-from wallboard.history import Head, Question, closes_at
+from wallboard.history import Head, Question
 from wallboard.intervals import Cuts
 from wallboard.journal import Journal
 from wallboard.parse import Reader
@@ -92,6 +92,9 @@ class Live:
             self.sheet.take_out(key)
 
 
+_Known = tuple[date, str | None, int, tuple[int, datetime | None]]
+
+
 class Counting(msgspec.Struct, frozen=True):
     """A past day that is being counted, or was."""
 
@@ -121,7 +124,7 @@ class Days:
         self._terms = terms
         self._retention = timedelta(days=retention_days)
         self._live: dict[date, Live] = {}
-        self._past: OrderedDict[tuple[date, str | None, int], Counting] = OrderedDict()
+        self._past: OrderedDict[_Known, Counting] = OrderedDict()
         self._one_at_a_time = asyncio.Lock()
 
     @property
@@ -145,7 +148,7 @@ class Days:
         """The day's sheet, `None` while it is being counted; RecountFailed once if it could not be."""
         if self.is_live(day):
             return await self._live_sheet(day)
-        key = (day, self._journal.epoch, self._clock.steps)
+        key = (day, self._journal.epoch, self._clock.steps, self._late_news(day))
         counting = self._past.get(key)
         if counting is None:
             counting = self._past[key] = self._begin(day)
@@ -156,6 +159,12 @@ class Days:
             raise RecountFailed("the counting was broken off" if counting.task.cancelled() else str(error))
         self._past.move_to_end(key)
         return counting.sheet
+
+    def _late_news(self, day: date) -> tuple[int, datetime | None]:
+        """What came of a past day lately: the live board keeps it until the day turns, so another value is news."""
+        late = self._board.days.get(day)
+        calls = [call for key in (late.call_ids if late else ()) if (call := self._board.calls.get(key)) is not None]
+        return len(calls), max((call.last_received_at for call in calls), default=None)
 
     def farewell(self) -> None:
         """Breaks off what is being counted."""
@@ -180,7 +189,7 @@ class Days:
             question = Question(
                 path=self._path.resolve(),
                 day=sheet.day,
-                until=min(self._clock.now(), closes_at(sheet.day, self.rules)),
+                until=self._clock.now(),
                 rules=self.rules,
                 reader=self._reader,
             )

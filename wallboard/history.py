@@ -1,13 +1,14 @@
 """A past day, folded anew from the journal by the rules of today; knows no page and not what is live.
 
-What is folded is what the live board had heard when it forgot that day: everything from some hours before the day
-until the day after it ended. So the numbers are those of the live board, and a day that is closed stays as it is.
+Folded is everything from some hours before the day to its end, and whatever came later and tells of that day: of the
+day after, all that does; afterwards, when the live board has forgotten the day, every body in which one of its dates
+is written. So the numbers are those that the live board showed last, and what is posted a week late still counts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -24,13 +25,14 @@ from wallboard.journal.sqlite import SqliteJournal
 from wallboard.parse import Reader, Unrecognised
 from wallboard.rows import CallRow, row_of
 
+_DAY = timedelta(days=1)
 LEAD = timedelta(hours=6)
 """Folded before the day: an event without its call's start is still one of a call of the evening before, and a clock
 that was set by less than this hides nothing."""
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
-    """Which day, by which rules, from which file; `until` is now, or the end of the day after if that is earlier."""
+    """Which day, by which rules, from which file, and what came `until` when."""
 
     path: Path
     day: date
@@ -48,9 +50,11 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
     losses: tuple[int, ...]
 
 
-def closes_at(day: date, rules: Rules) -> datetime:
-    """When the live board forgets a day: from then on no event changes its numbers."""
-    return Cuts.of(day + timedelta(days=1), rules.zone, rules.day_starts_at).end
+class _Remembering(Board):
+    """Goes by one day alone: what comes later turns no page."""
+
+    def _turn_day(self, received_at: datetime) -> None:
+        return
 
 
 def fold(question: Question) -> tuple[Head, Iterator[CallRow]]:
@@ -73,12 +77,19 @@ def fold(question: Question) -> tuple[Head, Iterator[CallRow]]:
 def _folded(question: Question) -> Board:
     rules = question.rules
     cuts = Cuts.of(question.day, rules.zone, rules.day_starts_at)
-    board = Board(rules)
+    board = _Remembering(rules)
     intake = Intake(question.reader, board, SqliteJournal(question.path), Clock(), lambda: None)
-    for entry in Archive(question.path).between(cuts.start - LEAD, question.until):
+    for entry in _entries(Archive(question.path), cuts, question.until):
         if entry.delivery.received_at < cuts.end or _is_of(entry, question, board):
             intake.apply(entry)
     return board
+
+
+def _entries(archive: Archive, cuts: Cuts, until: datetime) -> Iterator[Entry]:
+    whole = min(cuts.end + _DAY, until)
+    yield from archive.between(cuts.start - LEAD, whole)
+    instants = (moment.astimezone(zone) for moment in (cuts.start, cuts.end) for zone in (UTC, cuts.zone))
+    yield from archive.between(whole, until, sorted({f"{instant:%Y-%m-%d}".encode() for instant in instants}))
 
 
 def _is_of(entry: Entry, question: Question, board: Board) -> bool:
