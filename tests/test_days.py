@@ -20,7 +20,9 @@ from wallboard.history import Question, fold
 from wallboard.intake import Intake
 from wallboard.intervals import QUARTER, Cuts
 from wallboard.journal import Delivery, Entry
+from wallboard.journal.rows import to_row
 from wallboard.journal.sqlite import SqliteJournal
+from wallboard.journal.store import Store
 from wallboard.parse import Reader
 from wallboard.recount import RecountFailed, recount
 from wallboard.rows import row_of
@@ -61,18 +63,16 @@ class Past:
         board.settle(until or self.entries[-1].delivery.received_at)
         return board
 
-    async def write(self) -> None:
-        journal = SqliteJournal(self.path)
-        await journal.open(lambda entry: None)
-        for n in range(0, len(self.entries), 1000):
-            await asyncio.gather(*(journal.append(entry.delivery) for entry in self.entries[n : n + 1000]))
-        await journal.close()
+    def write(self) -> None:
+        store = Store(self.path)
+        store.write([to_row(entry.sequence, entry.delivery) for entry in self.entries], [])
+        store.close()
 
 
 @pytest.fixture(scope="module")
 def past(tmp_path_factory: pytest.TempPathFactory) -> Past:
     past = Past(tmp_path_factory.mktemp("past") / "wallboard.db")
-    asyncio.run(past.write())
+    past.write()
     return past
 
 

@@ -17,7 +17,7 @@ from wallboard.words import duration, percent
 LEFT, RIGHT, TOP, GAP = 52, 16, 26, 40
 COUNTS, LEVEL, WAITS = 150, 84, 96
 _STEP = {15: 22, 30: 32, 60: 44}
-_LEAST_STEPS = 12
+_LEAST_WIDTH, _WIDEST_STEP = 700, 90
 _LABEL_ROOM = 56
 _KINDS = ("answered", "abandoned", "unanswered", "open")
 
@@ -74,7 +74,7 @@ class Picture(msgspec.Struct, frozen=True):
 
 def picture(intervals: Sequence[Interval], *, minutes: int, target: float) -> Picture:
     """The picture of some intervals in the order of time; there must be at least one."""
-    step = _STEP[minutes]
+    step = max(_STEP[minutes], min(_LEAST_WIDTH // len(intervals), _WIDEST_STEP))
     most = _nice(max(interval.tally.offered for interval in intervals))
     waits = [seconds for i in intervals for seconds in (i.tally.longest_wait,) if seconds is not None]
     longest = _nice_seconds(max(waits, default=0))
@@ -84,7 +84,7 @@ def picture(intervals: Sequence[Interval], *, minutes: int, target: float) -> Pi
         "Waits", level.bottom + GAP, WAITS, [(0, "0:00"), (0.5, duration(longest / 2)), (1, duration(longest))]
     )
     return Picture(
-        width=LEFT + RIGHT + step * max(len(intervals), _LEAST_STEPS),
+        width=LEFT + RIGHT + max(step * len(intervals), _LEAST_WIDTH),
         height=wait.bottom + 26,
         bands=(counts, level, wait),
         bars=(*_stacks(intervals, step, counts, most), *_longest_bars(intervals, step, wait, longest)),
