@@ -41,7 +41,7 @@ FORGOTTEN_AT = Cuts.of(MONDAY + DAY, SYDNEY, time(6)).end
 class Past:
     """Two simulated days as journal entries, and a live board that heard them."""
 
-    def __init__(self, path: Path, *, hours: float = 44, calls_per_hour: float = 40, seed: int = 1) -> None:
+    def __init__(self, path: Path, *, hours: float = 30, calls_per_hour: float = 16, seed: int = 1) -> None:
         self.path = path
         self.start = datetime(2026, 11, 23, 5, tzinfo=SYDNEY)
         webhooks = simulated(self.start, agents=6, calls_per_hour=calls_per_hour, seed=seed)
@@ -74,6 +74,11 @@ def past(tmp_path_factory: pytest.TempPathFactory) -> Past:
     past = Past(tmp_path_factory.mktemp("past") / "wallboard.db")
     past.write()
     return past
+
+
+@pytest.fixture(scope="module")
+def board(past: Past) -> Board:
+    return past.heard()
 
 
 def sheet_of(board: Board, day: date, terms: Terms | None = None) -> Sheet:
@@ -113,16 +118,15 @@ def assert_same_as_the_board(sheet: Sheet, board: Board) -> None:
 # --- the sums ------------------------------------------------------------------------------------------
 
 
-def test_a_sheets_sums_are_the_boards(past: Past) -> None:
-    board = past.heard()
-    for day in (MONDAY, MONDAY + timedelta(days=1)):
+def test_a_sheets_sums_are_the_boards(board: Board) -> None:
+    for day, least in ((MONDAY, 200), (MONDAY + DAY, 30)):
         sheet = sheet_of(board, day)
-        assert len(sheet.rows) > 300
+        assert len(sheet.rows) > least
         assert_same_as_the_board(sheet, board)
 
 
-def test_all_intervals_together_are_the_day(past: Past) -> None:
-    sheet = sheet_of(past.heard(), MONDAY)
+def test_all_intervals_together_are_the_day(board: Board) -> None:
+    sheet = sheet_of(board, MONDAY)
     for places in (sheet.places("queue"), sheet.places("ring_group"), sheet.places("queue")[:1]):
         quarters = sheet.by_quarter(places)
         whole = sheet.over(places)
@@ -132,16 +136,16 @@ def test_all_intervals_together_are_the_day(past: Past) -> None:
         assert max(t.longest_ms or 0 for t in quarters.values()) == whole.longest_ms
 
 
-def test_a_visit_counts_in_the_quarter_of_an_hour_in_which_its_wait_began(past: Past) -> None:
-    sheet = sheet_of(past.heard(), MONDAY)
+def test_a_visit_counts_in_the_quarter_of_an_hour_in_which_its_wait_began(board: Board) -> None:
+    sheet = sheet_of(board, MONDAY)
     visits = [visit for row in sheet.rows.values() for visit in row.visits if visit.place.kind == "queue"]
     for quarter, tally in sheet.by_quarter(sheet.places("queue")).items():
         begin = sheet.cuts.start + quarter * QUARTER
         assert tally.offered == sum(begin <= visit.entered_at < begin + QUARTER for visit in visits)
 
 
-def test_putting_and_taking_out_leave_nothing_behind(past: Past) -> None:
-    sheet = sheet_of(past.heard(), MONDAY)
+def test_putting_and_taking_out_leave_nothing_behind(board: Board) -> None:
+    sheet = sheet_of(board, MONDAY)
     rows = list(sheet.rows.values())
     sheet.place(sheet.places("queue")[0])
     for row in rows:
@@ -173,9 +177,8 @@ def test_a_live_sheet_follows_its_board_event_by_event(past: Past) -> None:
     asyncio.run(follow())
 
 
-def test_a_live_sheet_that_nothing_has_changed_has_the_same_version(past: Past) -> None:
+def test_a_live_sheet_that_nothing_has_changed_has_the_same_version(past: Past, board: Board) -> None:
     async def look_twice() -> None:
-        board = past.heard()
         live = Live(MONDAY, board, Terms())
         now = past.entries[-1].delivery.received_at
         version = (await live.brought_up(now)).version
@@ -217,6 +220,7 @@ def test_another_process_counts_the_same(past: Past) -> None:
 
     head, rows = asyncio.run(count())
     here, there = fold(question(past))
+    assert len(rows) > 200
     assert (head, rows) == (here, list(there))
 
 
@@ -234,7 +238,7 @@ def test_a_stretch_of_the_journal_is_found_by_its_times(past: Past) -> None:
     expected = [e for e in past.entries if since <= e.delivery.received_at < since + timedelta(hours=9)]
     found = list(Archive(past.path).between(since, since + timedelta(hours=9)))
     assert [entry.sequence for entry in found] == [entry.sequence for entry in expected]
-    assert len(found) > 1000
+    assert len(found) > 500
 
 
 def test_before_and_after_all_entries_there_are_none(past: Past) -> None:
