@@ -13,10 +13,10 @@ ORDER = [
     "settings", "events", "bodies", "parse", "journal", "journal.rows", "journal.carve", "journal.witness",
     "journal.store", "journal.soundness", "journal.mending", "journal.custody", "journal.sqlite", "offers", "calls",
     "ledger", "totals", "limits", "namesakes", "usual", "board", "rows", "intervals", "explain", "sheet", "choice",
-    "behind", "words", "day_views", "charts", "exports", "way", "figures", "state", "definitions", "views", "lamps",
-    "notices", "tiles", "render", "feed", "bell", "clock", "screens", "intake", "archive", "history", "recount",
-    "days", "story", "access", "front", "stream", "webhook", "pages", "desk", "day_pages", "walls", "api",
-    "application", "refusals", "connection", "server",
+    "behind", "words", "scope", "day_figures", "day_tables", "call_lines", "charts", "exports", "way", "figures",
+    "state", "definitions", "views", "lamps", "notices", "tiles", "render", "feed", "bell", "clock", "screens",
+    "intake", "archive", "history", "recount", "days", "story", "access", "front", "stream", "webhook", "pages",
+    "desk", "day_pages", "call_pages", "walls", "api", "application", "refusals", "connection", "server",
 ]  # fmt: skip
 OUTSIDE = {"__init__", "__main__", "replay", "sender"}
 NO_CLOCK = [*ORDER[1:4], *ORDER[ORDER.index("offers") : ORDER.index("feed")]]

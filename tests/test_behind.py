@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.test_days import MONDAY, board, past, sheet_of
-from wallboard import day_views, exports
+from wallboard import day_figures, day_tables, exports
 from wallboard.behind import LISTS, calls_behind, count
 from wallboard.board import Board
 from wallboard.choice import Choice, read
@@ -95,10 +95,10 @@ def test_a_ratio_of_nothing_has_no_value() -> None:
 # --- tables --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("key", day_views.COLUMNS)
+@pytest.mark.parametrize("key", day_figures.COLUMNS)
 def test_a_table_is_sorted_by_any_column_both_ways(sheet: Sheet, key: str) -> None:
-    up, down = (day_views.place_table("queue", Choice(queues_by=by), sheet) for by in (key, f"-{key}"))
-    values = {place.name: day_views.value_of(key, sheet.place(place), sheet) for place in sheet.places("queue")}
+    up, down = (day_tables.place_table("queue", Choice(queues_by=by), sheet) for by in (key, f"-{key}"))
+    values = {place.name: day_figures.value_of(key, sheet.place(place), sheet) for place in sheet.places("queue")}
     rising = [values[line.head.text] or 0 for line in up.lines if not line.is_total]
     falling = [values[line.head.text] or 0 for line in down.lines if not line.is_total]
     assert rising == sorted(rising)
@@ -108,7 +108,7 @@ def test_a_table_is_sorted_by_any_column_both_ways(sheet: Sheet, key: str) -> No
 
 
 def test_a_table_is_sorted_by_name_where_its_address_says_nonsense(sheet: Sheet) -> None:
-    table = day_views.agent_table(read(None, {"agents_by": "-__class__"}), sheet)
+    table = day_tables.agent_table(read(None, {"agents_by": "-__class__"}), sheet)
     names = [line.head.text for line in table.lines]
     assert names == sorted(names, key=str.casefold, reverse=True)
 

@@ -24,6 +24,7 @@ from wallboard.api import Api
 from wallboard.archive import Archive
 from wallboard.bell import Bell
 from wallboard.board import Board, Rules
+from wallboard.call_pages import CallPages
 from wallboard.clock import Clock
 from wallboard.day_pages import DayPages
 from wallboard.days import Days
@@ -114,7 +115,8 @@ def create_app(settings: Settings) -> Starlette:
     days = Days(
         board, journal, settings.sqlite_path, clock, reader, terms_of(settings), retention_days=settings.retention_days
     )
-    day_pages = DayPages(desk, days, Archive(settings.sqlite_path.resolve()), reader, clock)
+    day_pages = DayPages(desk, days)
+    call_pages = CallPages(desk, days, Archive(settings.sqlite_path.resolve()), reader, clock)
     door = Door(intake, settings.pbx_tokens, front)
 
     app = Starlette(
@@ -132,7 +134,7 @@ def create_app(settings: Settings) -> Starlette:
             Route("/supervisor/day/{day}", pages.guarded(day_pages.day)),
             Route("/supervisor/day/{day}/calls", pages.guarded(day_pages.calls)),
             Route("/supervisor/day/{day}/{what}.csv", pages.guarded(day_pages.file)),
-            Route("/supervisor/calls/{id:path}", pages.guarded(day_pages.call)),
+            Route("/supervisor/calls/{id:path}", pages.guarded(call_pages.call)),
             Route("/api/v1/state", api.state),
             Route("/healthz", api.healthz),
             Route("/readyz", api.readyz),

@@ -11,7 +11,7 @@ from math import ceil
 
 import msgspec
 
-from wallboard.day_views import Interval
+from wallboard.day_figures import Interval
 from wallboard.words import duration, percent
 
 LEFT, RIGHT, TOP, GAP = 52, 16, 26, 40

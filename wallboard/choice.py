@@ -103,6 +103,14 @@ def call_address(key: str, day: date) -> str:
     return _address(f"/supervisor/calls/{quote(id, safe='')}", {"day": str(day), "nth": number or None})
 
 
+def date_of(text: str) -> date | None:
+    """`2026-11-23` as a date; `None` for anything else."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
 def _scope_of(query: Mapping[str, str]) -> tuple[Kind | None, str | None]:
     if queue := query.get("queue"):
         return "queue", queue

@@ -1,32 +1,26 @@
-"""The day, its files, the calls behind its numbers and one call's page, over HTTP; a handler only translates."""
+"""The day, its files and the calls behind its numbers, over HTTP; a handler translates and does nothing else."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from wallboard import charts, choice, day_views, exports
+from wallboard import call_lines, charts, choice, day_figures, day_tables, exports, scope
 from wallboard import words as say
-from wallboard.archive import Archive, ArchiveUnreadable
 from wallboard.behind import LISTS, calls_behind, count
-from wallboard.choice import Choice
-from wallboard.clock import Clock
+from wallboard.choice import Choice, date_of
 from wallboard.days import Days
 from wallboard.desk import NO_STORE, Desk
 from wallboard.explain import words
-from wallboard.parse import Reader
 from wallboard.recount import RecountFailed
-from wallboard.rows import CallRow
 from wallboard.sheet import Sheet
-from wallboard.story import Story, tell
-from wallboard.way import adds, offers_of, way_of
 
 CALLS_A_PAGE = 100
 _DRAWN_KEPT = 16
@@ -37,19 +31,15 @@ _FILES: dict[str, Callable[[Choice, Sheet], bytes]] = {
     "agents": exports.agents,
     "calls": exports.calls,
 }
-Handler = Callable[[Request], Awaitable[Response]]
 
 
 class DayPages:
-    """Everything under /supervisor/day and /supervisor/calls."""
+    """Everything under /supervisor/day."""
 
-    def __init__(self, desk: Desk, days: Days, archive: Archive, reader: Reader, clock: Clock) -> None:
+    def __init__(self, desk: Desk, days: Days) -> None:
         self._desk = desk
         self._days = days
-        self._archive = archive
-        self._reader = reader
-        self._clock = clock
-        self._drawn: OrderedDict[tuple[str, int, int], Response] = OrderedDict()
+        self._drawn: OrderedDict[tuple[str, date, int], Response] = OrderedDict()
 
     async def day(self, request: Request) -> Response:
         """200 the day · 204 if the part that moves is as it was `seen` · 303 from the pickers · 404 no such day."""
@@ -60,7 +50,7 @@ class DayPages:
         if (picked := self._picked(request, chosen)) is not None:
             return RedirectResponse(picked, 303, NO_STORE)
         shown = day or self._days.today
-        if not self._days.first <= shown <= self._days.today:
+        if not self._days.has(shown):
             return self._no_day()
         try:
             sheet = await self._days.sheet(shown)
@@ -84,7 +74,7 @@ class DayPages:
 
     def _drawn_once(self, chosen: Choice, sheet: Sheet) -> Response:
         """The moving part, drawn once for all who look at the same."""
-        key = (chosen.address, id(sheet), sheet.version)
+        key = (chosen.address, sheet.day, sheet.version)
         if key not in self._drawn:
             self._drawn[key] = self._page(
                 "day/moving.html", chosen, sheet.day, state="shown", reason="", **_values(chosen, sheet)
@@ -96,19 +86,19 @@ class DayPages:
     async def calls(self, request: Request) -> Response:
         """200 the calls behind a number · 404 no such day or number."""
         day, number = self._day_of(request), request.query_params.get("number", "")
-        if day is None or number not in LISTS or not self._days.first <= day <= self._days.today:
+        if day is None or number not in LISTS or not self._days.has(day):
             return self._no_day()
-        sheet = await self._sheet_or_none(day)
+        sheet = await self._days.sheet_or_none(day)
         chosen, agent = choice.read(day, request.query_params), request.query_params.get("agent") or None
         if sheet is None:
             return self._page("day/day.html", chosen, day, state="counting", reason="", again=str(request.url))
         listed = calls_behind(
-            sheet, number, day_views.places_of(chosen, sheet), agent=agent, filtered=chosen.place is not None
+            sheet, number, scope.places_of(chosen, sheet), agent=agent, filtered=chosen.place is not None
         )
         pages = max(1, -(-len(listed) // CALLS_A_PAGE))
         page = min(max(_whole(request.query_params.get("page")), 1), pages)
         lines = listed[(page - 1) * CALLS_A_PAGE : page * CALLS_A_PAGE]
-        whose = day_views.agent_name(sheet, agent) if agent else day_views.scope_of(number, chosen, sheet)
+        whose = sheet.name_of(agent) if agent else scope.scope_of(number, chosen, sheet)
         return self._desk.show(
             "day/calls.html",
             "day",
@@ -116,9 +106,9 @@ class DayPages:
             whose=whose,
             words=words(LISTS[number], sheet.terms),
             count=count(listed),
-            heading=day_views.heading(day, self._days.today),
+            heading=say.heading(day, self._days.today),
             back=chosen.address,
-            lines=[day_views.call_line(each.row, sheet, each.visit, each.times) for each in lines],
+            lines=[call_lines.call_line(each.row, sheet, each.visit, each.times) for each in lines],
             listed=len(listed),
             page=page,
             pages=pages,
@@ -129,9 +119,9 @@ class DayPages:
     async def file(self, request: Request) -> Response:
         """200 text/csv · 404 · 503 while the day is being counted."""
         day, what = self._day_of(request), request.path_params["what"]
-        if day is None or what not in _FILES or not self._days.first <= day <= self._days.today:
+        if day is None or what not in _FILES or not self._days.has(day):
             return self._no_day()
-        sheet = await self._sheet_or_none(day)
+        sheet = await self._days.sheet_or_none(day)
         if sheet is None:
             return Response(
                 "This day is being counted. Try again in a moment.\n", 503, {"Retry-After": "2", **NO_STORE}
@@ -148,59 +138,6 @@ class DayPages:
             headers={"Content-Disposition": f'attachment; filename="{name}"', **NO_STORE},
         )
 
-    async def call(self, request: Request) -> Response:
-        """200 one call's way, what it adds to the numbers, and its events · 404 if no call of that id is known."""
-        day = _date(request.query_params.get("day", "")) or self._days.today
-        nth = request.query_params.get("nth")
-        key = request.path_params["id"] + (f"\n{nth}" if nth else "")
-        known, sheet = await self._known(key, day, is_told="day" in request.query_params)
-        if known is None or sheet is None:
-            return self._desk.show("day/none.html", "day", status=404, what="call")
-        try:
-            story = await asyncio.to_thread(
-                tell, self._archive, self._days.rules, self._reader, known, self._clock.now()
-            )
-        except ArchiveUnreadable as error:
-            return self._call_page(known, sheet, None, str(error))
-        return self._call_page(known, sheet, story, "")
-
-    async def _known(self, key: str, day: date, *, is_told: bool) -> tuple[CallRow | None, Sheet | None]:
-        """The row of a call on its day; without a day it is looked for today and yesterday."""
-        for each in [day] if is_told else [day, day - timedelta(days=1)]:
-            if self._days.first <= each <= self._days.today and (sheet := await self._sheet_or_none(each)) is not None:
-                if (row := sheet.rows.get(key)) is not None:
-                    return row, sheet
-        return None, None
-
-    def _call_page(self, known: CallRow, sheet: Sheet, story: Story | None, reason: str) -> Response:
-        row = (story.row if story else None) or known
-        zone = sheet.cuts.zone
-        has_call = story is not None and story.call is not None
-        return self._desk.show(
-            "day/call.html",
-            "day",
-            line=day_views.call_line(row, sheet),
-            row=row,
-            day=day_views.heading(sheet.day, self._days.today),
-            back=Choice(day=sheet.day).address,
-            started=f"{row.started_at.astimezone(zone):%Y-%m-%d %H:%M:%S}",
-            steps=[
-                (say.clock(step.at, zone), step.text, say.duration(step.seconds) if step.seconds else "", step.place)
-                for step in (way_of(story.call, row, story.heard) if has_call and story and story.call else [])
-            ],
-            offers=offers_of(story.call, story.heard) if has_call and story and story.call else [],
-            adds=list(adds(row, sheet.terms)),
-            raw=[(raw, _instant(raw.received_at, sheet)) for raw in (story.raw if story else ())],
-            is_cut=story is not None and story.is_cut,
-            reason=reason,
-        )
-
-    async def _sheet_or_none(self, day: date) -> Sheet | None:
-        try:
-            return await self._days.sheet(day)
-        except RecountFailed:
-            return None
-
     def _page(
         self, template: str, chosen: Choice, day: date, *, state: str, reason: str, status: int = 200, **values: Any
     ) -> Response:
@@ -214,7 +151,7 @@ class DayPages:
             state=state,
             reason=reason,
             is_live=self._days.is_live(day),
-            heading=day_views.heading(day, today),
+            heading=say.heading(day, today),
             first=self._days.first,
             today=today,
             earlier=chosen.but(day=day - timedelta(days=1)).address if day > self._days.first else None,
@@ -230,14 +167,14 @@ class DayPages:
         return chosen.but(day=after if after < self._days.today else None).address
 
     def _day_of(self, request: Request) -> date | None:
-        return _date(request.path_params.get("day", ""))
+        return date_of(request.path_params.get("day", ""))
 
     def _picked(self, request: Request, chosen: Choice) -> str | None:
         """Where the pickers lead: their fields are not how an address says it."""
         picked, shown = request.query_params.get("day"), request.query_params.get("show")
         if picked is None and shown is None:
             return None
-        if (day := _date(picked or "")) is not None:
+        if (day := date_of(picked or "")) is not None:
             chosen = chosen.but(day=None if day == self._days.today else day)
         if shown is not None:
             scope = choice.shown(shown)
@@ -251,33 +188,22 @@ class DayPages:
 
 
 def _values(chosen: Choice, sheet: Sheet) -> dict[str, Any]:
-    intervals = day_views.intervals_of(chosen, sheet)
+    intervals = day_figures.intervals_of(chosen, sheet)
     return {
         "seen": f"{sheet.day}/{sheet.version}",
-        "scope": day_views.scope_name(chosen, sheet),
-        "ways": list(day_views.ways(chosen, sheet)),
-        "figures": day_views.figures_of(chosen, sheet),
-        "call_figures": day_views.call_figures(chosen, sheet),
-        "intervals": day_views.interval_table(intervals, sheet),
+        "scope": scope.scope_name(chosen, sheet),
+        "ways": list(scope.ways(chosen, sheet)),
+        "figures": day_figures.figures_of(chosen, sheet),
+        "call_figures": day_figures.call_figures(chosen, sheet),
+        "intervals": day_figures.interval_table(intervals, sheet),
         "picture": charts.picture(intervals, minutes=chosen.width, target=sheet.terms.target) if intervals else None,
-        "levels": day_views.level_table(chosen, sheet),
-        "level_words": day_views.level_words(sheet),
-        "tables": day_views.tables(chosen, sheet),
-        "ended": day_views.ended_calls(chosen, sheet),
-        "losses": day_views.losses_words(sheet),
+        "levels": day_figures.level_table(chosen, sheet),
+        "level_words": day_figures.level_words(sheet),
+        "tables": day_tables.tables(chosen, sheet),
+        "ended": call_lines.ended_calls(chosen, sheet),
+        "losses": day_figures.losses_words(sheet),
         "files": [(what, chosen.file(sheet.day, what)) for what in _FILES],
     }
-
-
-def _instant(moment: Any, sheet: Sheet) -> str:
-    return f"{moment.astimezone(sheet.cuts.zone):%Y-%m-%d %H:%M:%S.%f}"[:-3]
-
-
-def _date(text: str) -> date | None:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        return None
 
 
 def _whole(text: str | None) -> int:

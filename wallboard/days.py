@@ -160,6 +160,17 @@ class Days:
         self._past.move_to_end(key)
         return counting.sheet
 
+    async def sheet_or_none(self, day: date) -> Sheet | None:
+        """The same, `None` also where it could not be counted."""
+        try:
+            return await self.sheet(day)
+        except RecountFailed:
+            return None
+
+    def has(self, day: date) -> bool:
+        """Within retention, and not to come."""
+        return self.first <= day <= self.today
+
     def _late_news(self, day: date) -> tuple[int, datetime | None]:
         """What came of a past day lately: the live board keeps it until the day turns, so another value is news."""
         late = self._board.days.get(day)

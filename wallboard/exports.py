@@ -14,10 +14,11 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime, timedelta
 
 from wallboard.choice import Choice
-from wallboard.day_views import COLUMNS, agent_name, intervals_of, places_of, value_of
+from wallboard.day_figures import COLUMNS, intervals_of, value_of
 from wallboard.events import Place
 from wallboard.explain import LEVELS, share
 from wallboard.rows import CallRow
+from wallboard.scope import places_of
 from wallboard.sheet import AgentTally, Sheet, Tally
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
@@ -104,7 +105,7 @@ def _figures(tally: Tally, sheet: Sheet) -> Iterator[Value]:
 
 
 def _agent(agent: str, tally: AgentTally, sheet: Sheet) -> tuple[Value, ...]:
-    return agent, agent_name(sheet, agent), tally.answered, tally.missed, tally.outbound, tally.talk_ms / 1000
+    return agent, sheet.name_of(agent), tally.answered, tally.missed, tally.outbound, tally.talk_ms / 1000
 
 
 def _call(row: CallRow, sheet: Sheet) -> tuple[Value, ...]:
@@ -135,7 +136,7 @@ def _names(row: CallRow, kind: str) -> str:
 
 
 def _people(row: CallRow, sheet: Sheet, has: Callable[[tuple[int, int]], int]) -> str:
-    return "; ".join(agent_name(sheet, part.agent) for part in row.agents if has((part.answered, part.missed)))
+    return "; ".join(sheet.name_of(part.agent) for part in row.agents if has((part.answered, part.missed)))
 
 
 def _iso(sheet: Sheet, moment: datetime | None) -> str | None:

@@ -127,6 +127,10 @@ class Sheet:
         """Every agent who has anything of a call of this day."""
         return sorted(agent for agent, rows in self._agents.items() if rows)
 
+    def name_of(self, agent: str) -> str:
+        """The agent's latest name, else what the agent goes by."""
+        return self.agent_names.get(agent, agent)
+
     def place(self, place: Place) -> Tally:
         return total(self._quarters(place))
 

@@ -105,7 +105,7 @@ def _steps(call: Call, row: CallRow, heard: tuple[AnyEvent, ...]) -> Iterator[St
 def _end_of_visit(row: CallRow, outcome: str, wait_ms: int | None, place: str, began: datetime) -> Iterator[Step]:
     if outcome in ("abandoned", "unanswered"):
         at = later(began, wait_ms) or row.ended_at or row.last_received_at
-        yield Step(at, f"Left the queue, {outcome}", None if wait_ms is None else wait_ms / 1000, place)
+        yield Step(at, f"Left, {outcome}, after", None if wait_ms is None else wait_ms / 1000, place)
 
 
 def _person(name: str | None, key: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, tzinfo
+from datetime import date, datetime, tzinfo
 
 NONE = "–"
 
@@ -32,3 +32,9 @@ def clock(moment: datetime | None, zone: tzinfo) -> str:
 def plural(count: int, one: str, many: str | None = None) -> str:
     """`1 call`, `2,000 calls`."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def heading(day: date, today: date) -> str:
+    """`Today, Tuesday 24 November 2026`."""
+    named = f"{day:%A} {day.day} {day:%B %Y}"
+    return {0: f"Today, {named}", 1: f"Yesterday, {named}"}.get((today - day).days, named)
