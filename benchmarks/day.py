@@ -116,9 +116,9 @@ async def run(calls: int, path: Path) -> None:
     store.close()
     now = heard[-1].delivery.received_at
     live = Live(DAY, board, Terms())
-    sheet, *cost = await held_up(lambda: live.brought_up(now))
+    sheet, *cost = await held_up(lambda: live.brought_up(lambda: now))
     say(f"the first sheet of {len(sheet.rows)} calls", *cost)
-    _, *cost = await held_up(lambda: live.brought_up(now + timedelta(seconds=1)))
+    _, *cost = await held_up(lambda: live.brought_up(lambda: now))
     say("the sheet again, nothing changed", *cost)
     chosen = Choice()
     intervals = timed("intervals, first", lambda: day_figures.intervals_of(chosen, sheet))

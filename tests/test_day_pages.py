@@ -331,6 +331,7 @@ def test_what_strangers_type_stays_text(page: Page, server: Server) -> None:
     expect(page.locator("#day-scope")).to_have_text(evil)
     expect(page.locator(".picture title").first).to_contain_text(evil)
     page.locator('#day-moving [data-number="abandoned"] .value a').click()
+    expect(page.locator("h1")).to_have_text("Abandoned: 1")
     page.locator(".call-list tbody a").first.click()
     expect(page.locator("code", has_text=evil).first).to_be_visible()
 

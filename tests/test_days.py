@@ -169,7 +169,7 @@ def test_a_live_sheet_follows_its_board_event_by_event(past: Past) -> None:
             if RULES.day_of(now) > MONDAY:
                 break
             if n % 97 == 0 and RULES.day_of(now) == MONDAY:
-                sheet = await live.brought_up(now)
+                sheet = await live.brought_up(lambda now=now: now)  # type: ignore[misc]
                 compared += 1
                 assert_same_as_the_board(sheet, board)
         assert compared > 10
@@ -181,10 +181,28 @@ def test_a_live_sheet_that_nothing_has_changed_has_the_same_version(past: Past, 
     async def look_twice() -> None:
         live = Live(MONDAY, board, Terms())
         now = past.entries[-1].delivery.received_at
-        version = (await live.brought_up(now)).version
-        assert (await live.brought_up(now + timedelta(seconds=2))).version == version
+        version = (await live.brought_up(lambda: now)).version
+        assert (await live.brought_up(lambda: now + timedelta(seconds=2))).version == version
 
     asyncio.run(look_twice())
+
+
+def test_whoever_asks_sees_all_that_was_heard_before(past: Past) -> None:
+    """Nobody is answered with what was true a moment ago, however many ask at once."""
+
+    async def ask(live: Live, entry: Entry) -> int:
+        return (await live.brought_up(lambda: entry.delivery.received_at)).version
+
+    async def crowd() -> None:
+        board = Board(RULES)
+        intake = Intake(READER, board, SqliteJournal(past.path), Clock(), lambda: None)
+        live = Live(MONDAY, board, Terms())
+        for entry in [e for e in past.entries if RULES.day_of(e.delivery.received_at) == MONDAY][:60]:
+            intake.apply(entry)
+            await asyncio.gather(*(ask(live, entry) for _ in range(5)))
+            assert live.sheet.rows == sheet_of(board, MONDAY).rows
+
+    asyncio.run(crowd())
 
 
 # --- past days -----------------------------------------------------------------------------------------
