@@ -258,6 +258,7 @@ def test_the_page_moves_with_the_calls_and_keeps_what_was_chosen(page: Page, ser
     assert page.locator("#day-agents tbody th").first.inner_text() == "Agent 1001 (1001)"
     server.post([rang("1002", "n"), missed("1002", "n"), rang("1003", "n"), missed("1003", "n")])
     offered(page, 5)
+    assert page.evaluate("document.activeElement.id") == "sort-agents-agent_missed", "the reader's place is kept"
     expect(page.locator("#day-agents th[aria-sort=descending]")).to_contain_text("Missed")
     page.select_option("#pick-scope", "queue:Support")
     page.click("form button.primary")
@@ -301,6 +302,15 @@ def test_a_past_day_fills_itself_in_once_it_is_counted(page: Page, server: Serve
     page.click("#later")
     expect(page.locator("#day-moving")).to_have_attribute("data-day", str(TODAY - timedelta(days=4)), timeout=60_000)
     page.click("#to-today")
+    offered(page, 4)
+
+
+def test_a_file_is_saved_and_the_page_stays(page: Page, server: Server) -> None:
+    with page.expect_download() as saved:
+        page.get_by_role("link", name="Calls", exact=True).click()
+    assert saved.value.suggested_filename == f"wallboard-{TODAY}-calls.csv"
+    with open(saved.value.path(), encoding="utf-8-sig", newline="") as file:
+        assert {line["call"] for line in csv.DictReader(file)} == {"c1", "c2", "c3", "c4"}
     offered(page, 4)
 
 

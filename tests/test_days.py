@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -249,6 +250,25 @@ def test_a_day_whose_journal_cannot_be_read_says_so(past: Past, tmp_path: Path) 
 
     with pytest.raises(RecountFailed, match="unable to open"):
         asyncio.run(count())
+
+
+def test_a_counting_that_is_broken_off_leaves_no_process(past: Past) -> None:
+    async def break_off() -> None:
+        started = asyncio.create_task(anext(recount(question(past))))
+        await asyncio.sleep(0)
+        while not children():
+            await asyncio.sleep(0.01)
+        started.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await started
+
+    def children() -> list[str]:
+        return (Path("/proc/self/task") / str(os.getpid()) / "children").read_text().split()
+
+    before = children()
+    assert before == []
+    asyncio.run(break_off())
+    assert children() == before
 
 
 def test_a_stretch_of_the_journal_is_found_by_its_times(past: Past) -> None:

@@ -18,7 +18,8 @@ LEFT, RIGHT, TOP, GAP = 52, 16, 26, 40
 COUNTS, LEVEL, WAITS = 150, 84, 96
 _STEP = {15: 22, 30: 32, 60: 44}
 _LEAST_WIDTH, _WIDEST_STEP = 700, 90
-_LABEL_ROOM = 56
+_LETTER = 8
+_LABELLED = (1, 2, 4, 8, 16, 32, 96)
 _KINDS = ("answered", "abandoned", "unanswered", "open")
 
 
@@ -95,7 +96,7 @@ def picture(intervals: Sequence[Interval], *, minutes: int, target: float) -> Pi
             ),
         ),
         dots=(*_level_dots(intervals, step, level, target), *_wait_dots(intervals, step, wait, longest)),
-        times=_times(intervals, step, wait.bottom),
+        times=_times(intervals, step, minutes, wait.bottom),
         target_y=_y(level, target),
         target=f"target {target * 100:.0f} %",
     )
@@ -163,9 +164,17 @@ def _lines(kind: str, points: list[tuple[float, float] | None]) -> Iterator[Line
             run = []
 
 
-def _times(intervals: Sequence[Interval], step: float, bottom: float) -> tuple[Tick, ...]:
-    every = ceil(_LABEL_ROOM / step)
-    return tuple(Tick(LEFT + n * step, bottom + 18, intervals[n].label) for n in range(0, len(intervals), every))
+def _times(intervals: Sequence[Interval], step: float, minutes: int, bottom: float) -> tuple[Tick, ...]:
+    """As many as have room, at hours and halves of hours."""
+    room = _LETTER * (len(intervals[0].label) + 2)
+    quarters = next(
+        quarters for quarters in _LABELLED if quarters * 15 >= minutes and quarters * 15 / minutes * step >= room
+    )
+    return tuple(
+        Tick(LEFT + n * step, bottom + 18, interval.label)
+        for n, interval in enumerate(intervals)
+        if interval.quarter % quarters == 0
+    )
 
 
 def _x(n: int, step: float) -> float:

@@ -43,8 +43,9 @@ class Cell(msgspec.Struct, frozen=True):
 
 
 class Interval(msgspec.Struct, frozen=True):
-    """One bar of the chart; `level` is the service level by the day's formula."""
+    """One bar of the chart, from `quarter` on; `level` is the service level by the day's formula."""
 
+    quarter: int
     label: str
     span: str
     tally: Tally
@@ -127,7 +128,7 @@ def _interval(start: int, size: int, quarters: dict[int, Tally], sheet: Sheet) -
     tally = total(quarters[n] for n in range(start, start + size) if n in quarters)
     label = sheet.cuts.label(start)
     span = f"{label}–{sheet.cuts.label(start + size)}"
-    return Interval(label, span, tally, share(LEVELS[sheet.terms.formula], tally))
+    return Interval(start, label, span, tally, share(LEVELS[sheet.terms.formula], tally))
 
 
 def interval_table(intervals: Sequence[Interval], sheet: Sheet) -> list[tuple[str, list[str]]]:

@@ -39,6 +39,7 @@ async def recount(question: Question) -> AsyncGenerator[Head | list[CallRow], No
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "wallboard.recount", cwd=_ROOT, stdin=PIPE, stdout=PIPE
     )
+    is_whole = False
     try:
         assert process.stdin is not None
         process.stdin.write(pickle.dumps(question))
@@ -46,9 +47,12 @@ async def recount(question: Question) -> AsyncGenerator[Head | list[CallRow], No
         yield msgspec.msgpack.decode(await _piece(process), type=Head)
         while piece := await _piece(process):
             yield msgspec.msgpack.decode(piece, type=list[CallRow])
+        is_whole = True
     except (asyncio.IncompleteReadError, BrokenPipeError, ConnectionResetError):
         raise RecountFailed("the counting ended before its time") from None
     finally:
+        if not is_whole:
+            _kill(process)
         await _ended(process)
 
 
@@ -60,11 +64,16 @@ async def _piece(process: Process) -> bytes:
     return await process.stdout.readexactly(length)
 
 
+def _kill(process: Process) -> None:
+    with suppress(ProcessLookupError):
+        process.kill()
+
+
 async def _ended(process: Process) -> None:
     with suppress(TimeoutError):
         await asyncio.wait_for(process.wait(), _END_SECONDS)
     if process.returncode is None:
-        process.kill()
+        _kill(process)
 
 
 def main() -> None:

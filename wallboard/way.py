@@ -89,7 +89,9 @@ def _steps(call: Call, row: CallRow, heard: tuple[AnyEvent, ...]) -> Iterator[St
         yield from _end_of_visit(row, told.outcome, told.wait_ms, visit.place.name, entered_at(call, visit))
     for ring in rings_of(heard):
         verb = "Rang" if row.inbound else "Dialled by"
-        yield Step(ring.since, f"{verb} {names[ring.agent]}", ring.seconds, ring.place)
+        # Of a call that was posted afterwards a ring is heard of only after its end.
+        began = min(ring.since, ring.until or ring.since)
+        yield Step(began, f"{verb} {names[ring.agent]}", ring.seconds, ring.place)
     for key, offer in call.offers.items():
         if offer.answer_at is not None:
             talk = call.offer_talk_ms(offer)
