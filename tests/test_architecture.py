@@ -10,7 +10,7 @@ import pytest
 from tests.conftest import ROOT
 
 ORDER = [
-    "settings", "events", "bodies", "parse", "journal", "journal.rows", "journal.carve", "journal.witness",
+    "settings", "events", "bodies", "fields", "parse", "journal", "journal.rows", "journal.carve", "journal.witness",
     "journal.store", "journal.soundness", "journal.mending", "journal.custody", "journal.sqlite", "offers", "calls",
     "ledger", "totals", "limits", "namesakes", "usual", "shelves", "board", "figures", "state", "definitions", "views",
     "lamps", "notices", "tiles", "render", "feed", "bell", "clock", "screens", "intake", "access", "front", "stream",
