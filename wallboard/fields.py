@@ -34,7 +34,10 @@ _INVISIBLE = dict.fromkeys((0xFEFF, *(code for span in _UNSEEN for code in range
 
 def clean(text: str) -> str | None:
     """One line of at most 200 characters without control and bidi characters; `None` where nothing is left."""
-    line = " ".join(text.translate(_INVISIBLE).split())[:LONGEST_TEXT].rstrip()
+    if text.isascii() and text.isprintable():  # nearly always, and most of the work
+        line = " ".join(text.split())[:LONGEST_TEXT].rstrip()
+    else:
+        line = " ".join(text.translate(_INVISIBLE).split())[:LONGEST_TEXT].rstrip()
     return line if line and line.lower() != "null" else None
 
 
