@@ -12,9 +12,10 @@ from tests.conftest import ROOT
 ORDER = [
     "settings", "events", "bodies", "parse", "journal", "journal.rows", "journal.carve", "journal.witness",
     "journal.store", "journal.soundness", "journal.mending", "journal.custody", "journal.sqlite", "offers", "calls",
-    "ledger", "totals", "limits", "namesakes", "usual", "board", "figures", "state", "definitions", "views", "lamps",
-    "notices", "tiles", "render", "feed", "bell", "clock", "screens", "intake", "access", "front", "stream", "webhook",
-    "pages", "desk", "walls", "api", "application", "refusals", "connection", "server",
+    "ledger", "waits", "totals", "limits", "namesakes", "usual", "board", "figures", "state", "definitions", "boards",
+    "boards_file", "views", "lamps", "notices", "tiles", "render", "feed", "bell", "clock", "screens", "intake",
+    "access", "front", "stream", "webhook", "pages", "desk", "drafts", "board_form", "board_pages", "walls", "api",
+    "application", "refusals", "connection", "server",
 ]  # fmt: skip
 OUTSIDE = {"__init__", "__main__", "replay", "sender"}
 NO_CLOCK = [*ORDER[1:4], *ORDER[ORDER.index("offers") : ORDER.index("feed")]]

@@ -83,7 +83,7 @@ def _hero(board: Board, day: Day, live: list[Call], look: Look, now: datetime) -
     waiting = [call for call in live if call.is_inbound and call.state() in ("waiting", "ringing")]
     since = min((_waiting_since(call) for call in waiting), default=None)
     queued = day.figures("queue")
-    level = figures.service_level(queued, look.formula)
+    level = figures.service_level(queued, look.formula, look.service_level_seconds)
     alarm = _wait_alarm(since, look, now)
     return views.Hero(
         waiting=len(waiting),
@@ -125,7 +125,7 @@ def _places(
 
 def _place(place: Place, day: Day, standing: Standing, look: Look, now: datetime) -> views.VisitTile:
     sums = day.visits.get(place) or VisitSums()
-    level = figures.service_level(sums, look.formula)
+    level = figures.service_level(sums, look.formula, look.service_level_seconds)
     wait, low = _wait_alarm(standing.longest_wait_since, look, now), _level_alarm(level, look)
     alarm = min(wait, "warn" if low == "alarm" else low, key=RANK.__getitem__)
     speed = figures.average_speed_of_answer(sums)
