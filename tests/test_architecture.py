@@ -12,8 +12,9 @@ from tests.conftest import ROOT
 ORDER = [
     "settings", "events", "bodies", "parse", "journal", "journal.rows", "journal.carve", "journal.witness",
     "journal.store", "journal.soundness", "journal.mending", "journal.custody", "journal.sqlite", "offers", "calls",
-    "ledger", "totals", "limits", "namesakes", "usual", "board", "figures", "state", "definitions", "views", "lamps", "notices",
-    "tiles", "render", "feed", "clock", "screens", "intake", "access", "front", "stream", "webhook", "pages", "api",
+    "ledger", "totals", "limits", "namesakes", "usual", "board", "figures", "state", "definitions", "views", "look",
+    "masking", "lamps", "notices", "scene", "rows", "tiles",
+    "render", "feed", "clock", "screens", "intake", "access", "front", "stream", "webhook", "pages", "api",
     "application", "refusals", "connection", "server",
 ]  # fmt: skip
 OUTSIDE = {"__init__", "__main__", "replay", "sender"}

@@ -14,9 +14,9 @@ from wallboard.board import Board, Rules
 from wallboard.clock import Clock
 from wallboard.feed import Feed
 from wallboard.journal import Journal
+from wallboard.look import Look
 from wallboard.render import Renderer
 from wallboard.screens import Screens
-from wallboard.tiles import Look
 
 
 class Ear:

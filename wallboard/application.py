@@ -24,16 +24,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from wallboard.api import Api
 from wallboard.board import Board, Rules
 from wallboard.clock import Clock
+from wallboard.definitions import Targets
 from wallboard.front import Front, descriptors
 from wallboard.intake import Intake
 from wallboard.journal import JournalError, JournalUnavailable
 from wallboard.journal.sqlite import SqliteJournal, check
+from wallboard.look import Look
 from wallboard.pages import Pages
 from wallboard.parse import Reader
 from wallboard.render import Renderer
 from wallboard.screens import Screens, build_of
 from wallboard.settings import Settings, SettingsError, read_settings, require_serving
-from wallboard.tiles import Look
 from wallboard.totals import Thresholds
 from wallboard.webhook import Door
 
@@ -81,17 +82,22 @@ def rules_of(settings: Settings) -> Rules:
     )
 
 
+def defaults_of(settings: Settings) -> Targets:
+    """The targets of every board and place that names none of its own."""
+    return Targets(
+        service_level_seconds=settings.service_level_seconds,
+        service_level_formula=settings.service_level_formula,
+        service_level_target=settings.service_level_target,
+    )
+
+
 def create_app(settings: Settings) -> Starlette:
     """The whole server as one ASGI application."""
     clock = Clock()
     renderer = Renderer(TEMPLATES)
     board = Board(rules_of(settings))
     journal = SqliteJournal(settings.sqlite_path)
-    look = Look(
-        target=settings.service_level_target,
-        service_level_seconds=settings.service_level_seconds,
-        formula=settings.service_level_formula,
-    )
+    look = Look(defaults=defaults_of(settings))
     screens = Screens(board, journal, clock, renderer, look, build_of(TEMPLATES, STATIC))
     reader = Reader(zone=settings.zone, components=settings.components)
     intake = Intake(reader, board, journal, clock, screens.changed)

@@ -16,13 +16,13 @@ from wallboard.clock import Clock
 from wallboard.front import Front
 from wallboard.intake import Intake
 from wallboard.ledger import Ledger, diagnose
+from wallboard.masking import mask
 from wallboard.notices import beyond_words, loss_words
 from wallboard.parse import EVENT_TYPES
 from wallboard.render import Renderer
 from wallboard.screens import Screens
 from wallboard.settings import Settings
 from wallboard.stream import Stream
-from wallboard.tiles import mask
 
 # The eleven boxes of the PBX's Integration/API -> Webhooks page, by the vendor's names, and the Webhook object.
 TRIGGERS = {

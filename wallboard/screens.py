@@ -18,8 +18,9 @@ from wallboard.board import Board
 from wallboard.clock import Clock
 from wallboard.feed import Feed, message
 from wallboard.journal import Journal
+from wallboard.look import Look
 from wallboard.render import Renderer
-from wallboard.tiles import Look, compose
+from wallboard.tiles import compose
 
 HEARTBEAT_SECONDS = 2.0
 COALESCE_SECONDS = 0.05
