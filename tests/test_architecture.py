@@ -13,10 +13,10 @@ ORDER = [
     "settings", "events", "bodies", "parse", "journal", "journal.rows", "journal.carve", "journal.witness",
     "journal.store", "journal.soundness", "journal.mending", "journal.custody", "journal.sqlite", "offers", "calls",
     "ledger", "waits", "totals", "limits", "namesakes", "usual", "board", "figures", "state", "definitions",
-    "board_reading", "boards", "boards_file", "views", "lamps", "notices", "tiles", "render", "feed", "bell", "clock",
-    "screen", "drafts", "screens", "intake", "saving", "access", "walls", "front", "stream", "webhook", "pages",
-    "desk", "forms", "board_form", "board_pages", "board_exchange", "api", "application", "refusals", "connection",
-    "server",
+    "board_reading", "boards", "boards_file", "views", "look", "masking", "lamps", "notices", "scene", "rows", "tiles",
+    "render", "feed", "bell", "clock", "screen", "drafts", "screens", "intake", "saving", "access", "walls", "front",
+    "stream", "webhook", "pages", "desk", "forms", "board_form", "board_pages", "board_exchange", "api", "application",
+    "refusals", "connection", "server",
 ]  # fmt: skip
 OUTSIDE = {"__init__", "__main__", "replay", "sender"}
 NO_CLOCK = [*ORDER[1:4], *ORDER[ORDER.index("offers") : ORDER.index("feed")]]

@@ -29,7 +29,7 @@ from wallboard.board_pages import BoardPages
 from wallboard.boards import Boards
 from wallboard.boards_file import BoardsFileError, read_boards
 from wallboard.clock import Clock
-from wallboard.definitions import Definition
+from wallboard.definitions import Definition, Targets
 from wallboard.desk import Desk
 from wallboard.front import Front, descriptors
 from wallboard.intake import Intake
@@ -42,7 +42,6 @@ from wallboard.saving import Saving
 from wallboard.screen import Source
 from wallboard.screens import Screens, build_of
 from wallboard.settings import Settings, SettingsError, read_settings, require_serving
-from wallboard.tiles import Look
 from wallboard.totals import Thresholds
 from wallboard.walls import OwnPagesOnly, Walls
 from wallboard.webhook import Door
@@ -96,16 +95,12 @@ def boards_of(settings: Settings) -> tuple[Definition, ...]:
         raise SettingsError(f"WALLBOARD_BOARDS_FILE: {settings.boards_file} cannot be used:\n{listed}") from None
 
 
-def look_of(settings: Settings, definition: Definition) -> Look:
-    """How a board looks: what its definition says, else the settings."""
-    targets = definition.targets
-    target = targets.service_level_target
-    return Look(
-        slug=definition.slug,
-        name=definition.name,
-        target=settings.service_level_target if target is None else target,
-        service_level_seconds=targets.service_level_seconds or settings.service_level_seconds,
-        formula=targets.service_level_formula or settings.service_level_formula,
+def defaults_of(settings: Settings) -> Targets:
+    """The targets of every board and place that names none of its own."""
+    return Targets(
+        service_level_seconds=settings.service_level_seconds,
+        service_level_formula=settings.service_level_formula,
+        service_level_target=settings.service_level_target,
     )
 
 
@@ -115,9 +110,10 @@ def create_app(settings: Settings) -> Starlette:
     renderer = Renderer(TEMPLATES)
     board = Board(rules_of(settings))
     journal = SqliteJournal(settings.sqlite_path)
-    looks = partial(look_of, settings)
+    defaults = defaults_of(settings)
     boards = Boards(lambda: screens.follow())
-    screens = Screens(Source(board, journal, clock, renderer, looks, build_of(TEMPLATES, STATIC)), boards)
+    source = Source(board, journal, clock, renderer, defaults, build_of(TEMPLATES, STATIC))
+    screens = Screens(source, boards)
     bell = Bell(screens.pulse)
     reader = Reader(zone=settings.zone, components=settings.components)
 

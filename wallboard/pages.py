@@ -18,6 +18,7 @@ from wallboard.definitions import DRAFT
 from wallboard.front import Front
 from wallboard.intake import Intake
 from wallboard.ledger import Ledger, diagnose
+from wallboard.masking import mask
 from wallboard.notices import beyond_words, loss_words
 from wallboard.parse import EVENT_TYPES
 from wallboard.render import Renderer
@@ -25,7 +26,6 @@ from wallboard.screen import Screen
 from wallboard.screens import Screens
 from wallboard.settings import Settings
 from wallboard.stream import Stream
-from wallboard.tiles import mask
 from wallboard.walls import policy
 
 # The eleven boxes of the PBX's Integration/API -> Webhooks page, by the vendor's names, and the Webhook object.

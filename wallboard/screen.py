@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -14,23 +13,24 @@ import structlog
 from wallboard import views
 from wallboard.board import Board
 from wallboard.clock import Clock
-from wallboard.definitions import Definition
+from wallboard.definitions import Definition, Targets
 from wallboard.feed import Feed, message
 from wallboard.journal import Journal
+from wallboard.look import Look
 from wallboard.render import Renderer
-from wallboard.tiles import Look, compose
+from wallboard.tiles import compose
 
 log = structlog.get_logger()
 
 
 class Source(msgspec.Struct, frozen=True):
-    """What every screen draws from. `looks` puts a definition over the settings' defaults."""
+    """What every screen draws from. `defaults` hold where a board's definition says nothing."""
 
     board: Board
     journal: Journal
     clock: Clock
     renderer: Renderer
-    looks: Callable[[Definition], Look]
+    defaults: Targets
     build: str
     boot: str = msgspec.field(default_factory=lambda: secrets.token_hex(6))
 
@@ -60,7 +60,7 @@ class Screen:
     def define(self, definition: Definition) -> None:
         """Shows the board by another definition from the next frame on."""
         self.definition = definition
-        self._look = self._source.looks(definition)
+        self._look = Look(definition=definition, defaults=self._source.defaults)
         self._is_redefined = True
         self._layout = "." + hashlib.sha256(repr(definition.behaviour).encode()).hexdigest()[:8]
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import Counter
-from collections.abc import Collection
 from datetime import datetime
 
 import msgspec
@@ -213,11 +212,3 @@ class Day:
             insort(self.ended, entry)
             return
         del self.ended[bisect_left(self.ended, entry)]
-
-    def figures(self, kind: str, names: Collection[str] | None = None) -> VisitSums:
-        """The sums over all queues, or all ring groups, of the day, or over those of the given names."""
-        total = VisitSums()
-        for place, sums in self.visits.items():
-            if place.kind == kind and (names is None or place.name in names):
-                total.add(sums)
-        return total
