@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wallboard import figures
@@ -15,6 +15,7 @@ WAITS_MS = st.integers(0, 90_000) | st.integers(0, 90).map(lambda seconds: secon
 SALES = Place("queue", "Sales")
 
 
+@settings(deadline=None)
 @given(st.lists(WAITS_MS), st.lists(WAITS_MS), st.integers(1, 100))
 def test_a_count_is_exact_at_every_threshold(kept: list[int], taken_out: list[int], seconds: int) -> None:
     waits = Waits()
@@ -26,6 +27,7 @@ def test_a_count_is_exact_at_every_threshold(kept: list[int], taken_out: list[in
     assert waits.total == len(kept)
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(WAITS_MS)), st.integers(1, 100))
 def test_what_was_added_counts_too(parts: list[list[int]], seconds: int) -> None:
     total = Waits()
@@ -78,6 +80,7 @@ def by_hand(parts: list[VisitPart], formula: Formula, seconds: int) -> float | N
     return above / below if below else None
 
 
+@settings(deadline=None)
 @given(
     PARTS,
     st.sampled_from(["default", "strict", "answered_only", "late_abandons", "abandons_credited"]),

@@ -205,13 +205,12 @@ class BoardPages:
             blank = ("slug", "name") if is_blank else ("slug",)
             fields = BoardFields([(name, value) for name, value in fields.pairs() if name not in blank])
         slug = fields.text("slug")
-        rows = fields.rows or [0]
         return self._desk.show(
             "boards/edit.html",
             "boards",
             status=status,
             fields=fields,
-            rows=rows,
+            rows=fields.rows,
             most_places=MOST_PLACES,
             version=version,
             is_new=version == _NEW,

@@ -34,9 +34,9 @@ class Walls:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def walled(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(
-                    {name: value for name, value in _HEADERS.items() if name not in Headers(scope=message)}
-                )
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
             await send(message)
 
         await self._app(scope, receive, walled if scope["type"] == "http" else send)
