@@ -55,7 +55,8 @@ def test_a_program_with_a_token_needs_no_page(server: Server) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/setup", "/boards/main", "/boards/none", "/supervisor/boards", "/healthz", "/static/desk.css", "/none"]
+    "path",
+    ["/", "/setup", "/boards/main", "/boards/none", "/supervisor/boards", "/healthz", "/static/desk.css", "/none"],
 )
 def test_every_answer_tells_the_browser_what_it_may_do(server: Server, path: str) -> None:
     headers = httpx.get(server.url + path).headers

@@ -240,7 +240,7 @@ class BoardPages:
         }
 
     def _known(self, fields: BoardFields) -> dict[str, list[tuple[str, str]]]:
-        """What can be chosen of each kind, as value and label: what is known, and what is chosen already."""
+        """What can be chosen of each kind, as value and label: what is chosen already first, known or not."""
         places = self._board.places
         agents = {agent.key: agent.name or agent.key for agent in self._board.agents.values()}
         names = {kind: {place.name: place.name for place in places if place.kind == kind} for kind in _KINDS.values()}
@@ -248,7 +248,7 @@ class BoardPages:
         return {
             choice: sorted(
                 {**{chosen: chosen for chosen in fields.all(choice)}, **named}.items(),
-                key=lambda item: (item[1].casefold(), item[0]),
+                key=lambda item: (item[0] not in fields.all(choice), item[1].casefold(), item[0]),
             )
             for choice, named in known.items()
         }
