@@ -44,7 +44,7 @@ vendor: .venv/.dev
 
 screenshots: .venv/.dev
 	sh scripts/browser.sh
-	$(VENV)/python scripts/screenshots.py
+	$(VENV)/python -m scripts.screenshots
 
 # SECONDS=600 for a short one; the samples are in build/soak.json while it runs.
 soak: .venv/.dev

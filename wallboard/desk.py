@@ -16,8 +16,11 @@ from wallboard.bell import Bell
 from wallboard.clock import Clock
 from wallboard.front import Front
 from wallboard.stream import Stream
+from wallboard.walls import policy
 
 NO_STORE = {"Cache-Control": "no-store"}
+_SHOWS_BOARDS = policy(frames="'self'")
+"""On every page: htmx swaps the editor into whichever was loaded first, and that one's policy holds."""
 SECTIONS = {
     "now": ("/supervisor", "Now"),
     "callbacks": ("/supervisor/callbacks", "Call back"),
@@ -51,7 +54,7 @@ class Desk:
             now_ms=int(now.timestamp() * 1000),
             **values,
         )
-        return HTMLResponse(html, status, NO_STORE)
+        return HTMLResponse(html, status, {**NO_STORE, **_SHOWS_BOARDS})
 
     async def stream(self, request: Request) -> Response | Stream:
         """200 text/event-stream: `changed` at most once a second, `heartbeat` every 2 s · 503 if too many watch."""

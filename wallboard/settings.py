@@ -79,6 +79,7 @@ class Settings(BaseSettings):
     components: Annotated[dict[str, Meaning], NoDecode, BeforeValidator(_components)] = Field(
         default_factory=dict, validation_alias="WALLBOARD_COMPONENTS"
     )
+    boards_file: Path | None = Field(None, validation_alias="WALLBOARD_BOARDS_FILE")
     retention_days: int = Field(30, ge=1, le=3650, validation_alias="WALLBOARD_RETENTION_DAYS")
 
     @field_validator("time_zone")

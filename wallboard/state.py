@@ -79,9 +79,14 @@ def state(
         reverse=True,
     )[:ENDED_CALLS]
 
+    in_time = board.rules.thresholds.service_level_ms // 1000
+
+    def level(sums: VisitSums) -> float | None:
+        return figures.service_level(sums, formula, in_time)
+
     def places(kind: str) -> list[dict[str, Any]]:
         names = sorted({p.name for p in (*board.places, *day.visits, *standing) if p.kind == kind}, key=str.casefold)
-        return [_place(Place(kind, name), day, standing, formula, iso) for name in names]  # type: ignore[arg-type]
+        return [_place(Place(kind, name), day, standing, level, iso) for name in names]  # type: ignore[arg-type]
 
     return {
         "as_of": iso(now),
@@ -120,6 +125,7 @@ def state(
 
 
 _Iso = Callable[[datetime | None], str | None]
+_Level = Callable[[VisitSums], float | None]
 
 
 def _seconds(milliseconds: int | None) -> float | None:
@@ -182,7 +188,7 @@ def _agent(board: Board, agent: Agent, today: AgentSums | None, iso: _Iso) -> di
     }
 
 
-def _place(place: Place, day: Day, standing: dict[Place, Standing], formula: Formula, iso: _Iso) -> dict[str, Any]:
+def _place(place: Place, day: Day, standing: dict[Place, Standing], level: _Level, iso: _Iso) -> dict[str, Any]:
     now = standing.get(place, Standing())
     return {
         "name": place.name,
@@ -190,11 +196,11 @@ def _place(place: Place, day: Day, standing: dict[Place, Standing], formula: For
         "ringing": now.ringing,
         "talking": now.talking,
         "longest_wait_since": iso(now.longest_wait_since),
-        "today": _visit_figures(day.visits.get(place) or VisitSums(), formula),
+        "today": _visit_figures(day.visits.get(place) or VisitSums(), level),
     }
 
 
-def _visit_figures(sums: VisitSums, formula: Formula) -> dict[str, Any]:
+def _visit_figures(sums: VisitSums, level: _Level) -> dict[str, Any]:
     return {
         "offered": sums.offered,
         "answered": sums.answered,
@@ -202,7 +208,7 @@ def _visit_figures(sums: VisitSums, formula: Formula) -> dict[str, Any]:
         "unanswered": sums.unanswered,
         "open": sums.open,
         "short_abandoned": sums.short_abandoned,
-        "service_level": figures.service_level(sums, formula),
+        "service_level": level(sums),
         "abandon_rate": figures.abandon_rate(sums),
         "average_speed_of_answer": figures.average_speed_of_answer(sums),
         "average_handle_time": figures.average_handle_time(sums),
