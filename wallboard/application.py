@@ -22,15 +22,20 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from wallboard.api import Api
+from wallboard.archive import Archive
 from wallboard.bell import Bell
 from wallboard.board import Board, Rules
 from wallboard.board_exchange import BoardExchange
 from wallboard.board_pages import BoardPages
 from wallboard.boards import Boards
 from wallboard.boards_file import BoardsFileError, read_boards
+from wallboard.call_pages import CallPages
 from wallboard.clock import Clock
+from wallboard.day_pages import DayPages
+from wallboard.days import Days
 from wallboard.definitions import Definition, Targets
 from wallboard.desk import Desk
+from wallboard.explain import Terms
 from wallboard.front import Front, descriptors
 from wallboard.intake import Intake
 from wallboard.journal import JournalError, JournalUnavailable
@@ -104,6 +109,16 @@ def defaults_of(settings: Settings) -> Targets:
     )
 
 
+def terms_of(settings: Settings) -> Terms:
+    """What stands in the desk's formulas, as the settings say."""
+    return Terms(
+        service_level_ms=settings.service_level_seconds * 1000,
+        short_abandon_ms=settings.short_abandon_seconds * 1000,
+        formula=settings.service_level_formula,
+        target=settings.service_level_target,
+    )
+
+
 def create_app(settings: Settings) -> Starlette:
     """The whole server as one ASGI application."""
     clock = Clock()
@@ -129,6 +144,11 @@ def create_app(settings: Settings) -> Starlette:
     desk = Desk(renderer.environment, clock, bell, front, boot=screens.boot, build=screens.build)
     exchange = BoardExchange(desk, boards, saving)
     editor = BoardPages(settings, desk, board, boards, saving, screens)
+    days = Days(
+        board, journal, settings.sqlite_path, clock, reader, terms_of(settings), retention_days=settings.retention_days
+    )
+    day_pages = DayPages(desk, days)
+    call_pages = CallPages(desk, days, Archive(settings.sqlite_path.resolve()), reader, clock)
     door = Door(intake, settings.pbx_tokens, front)
 
     app = Starlette(
@@ -146,6 +166,11 @@ def create_app(settings: Settings) -> Starlette:
                 Route(path, pages.guarded(handler), methods=methods)
                 for path, handler, methods in (*exchange.routes(), *editor.routes())
             ),
+            Route("/supervisor/day", pages.guarded(day_pages.day)),
+            Route("/supervisor/day/{day}", pages.guarded(day_pages.day)),
+            Route("/supervisor/day/{day}/calls", pages.guarded(day_pages.calls)),
+            Route("/supervisor/day/{day}/{what}.csv", pages.guarded(day_pages.file)),
+            Route("/supervisor/calls/{id:path}", pages.guarded(call_pages.call)),
             Route("/api/v1/state", api.state),
             Route("/healthz", api.healthz),
             Route("/readyz", api.readyz),
@@ -154,7 +179,7 @@ def create_app(settings: Settings) -> Starlette:
         ],
         middleware=[Middleware(Walls), Middleware(OwnPagesOnly)],
         exception_handlers={Exception: _unexpected},
-        lifespan=_lifespan(intake, journal, screens, bell, front, partial(_take_boards, settings, saving)),
+        lifespan=_lifespan(intake, journal, screens, bell, front, days, partial(_take_boards, settings, saving)),
     )
     app.router.redirect_slashes = False
     return app
@@ -166,6 +191,7 @@ def _lifespan(
     screens: Screens,
     bell: Bell,
     front: Front,
+    days: Days,
     opened: Callable[[], Awaitable[None]],
 ) -> Callable[[Starlette], AbstractAsyncContextManager[dict[str, Front]]]:
     async def every_second() -> None:
@@ -183,6 +209,7 @@ def _lifespan(
         intake.closing = True
         screens.farewell()
         bell.farewell()
+        days.farewell()
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[dict[str, Front]]:
