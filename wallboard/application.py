@@ -23,14 +23,18 @@ from starlette.staticfiles import StaticFiles
 from wallboard.api import Api
 from wallboard.bell import Bell
 from wallboard.board import Board, Rules
+from wallboard.callback_pages import CallbackPages
 from wallboard.clock import Clock
 from wallboard.desk import Desk
 from wallboard.front import Front, descriptors
 from wallboard.intake import Intake
 from wallboard.journal import JournalError, JournalUnavailable
 from wallboard.journal.sqlite import SqliteJournal, check
+from wallboard.now import Rules as DeskRules
+from wallboard.now_pages import NowPages
 from wallboard.pages import Pages
 from wallboard.parse import Reader
+from wallboard.phone import country_of
 from wallboard.render import Renderer
 from wallboard.screens import Screens, build_of
 from wallboard.settings import Settings, SettingsError, read_settings, require_serving
@@ -66,11 +70,16 @@ def rules_of(settings: Settings) -> Rules:
     return Rules(
         zone=settings.zone,
         day_starts_at=settings.day_starts_at,
+        country=settings.country or country_of(settings.time_zone),
         thresholds=Thresholds(settings.service_level_seconds * 1000, settings.short_abandon_seconds * 1000),
         ringing_timeout=timedelta(seconds=settings.ringing_timeout_seconds),
         waiting_timeout=timedelta(seconds=settings.waiting_timeout_seconds),
         talking_timeout=timedelta(seconds=settings.talking_timeout_seconds),
     )
+
+
+def desk_rules_of(settings: Settings) -> DeskRules:
+    return DeskRules(settings.service_level_seconds, settings.service_level_target, settings.service_level_formula)
 
 
 def create_app(settings: Settings) -> Starlette:
@@ -97,6 +106,8 @@ def create_app(settings: Settings) -> Starlette:
     api = Api(settings, intake, journal, clock, screens, front)
     pages = Pages(settings, intake, clock, screens, renderer, front)
     desk = Desk(renderer.environment, clock, bell, front, boot=screens.boot, build=screens.build)
+    now = NowPages(desk, renderer.environment, board, journal, clock, desk_rules_of(settings))
+    callbacks = CallbackPages(desk, renderer.environment, intake, journal, clock)
     door = Door(intake, settings.pbx_tokens, front)
 
     app = Starlette(
@@ -109,6 +120,12 @@ def create_app(settings: Settings) -> Starlette:
             Route("/boards/{slug}", pages.guarded(pages.board)),
             Route("/boards/{slug}/stream", pages.guarded(pages.stream)),
             Route("/boards/{slug}/tiles", pages.guarded(pages.tiles)),
+            Route("/supervisor", pages.guarded(now.page)),
+            Route("/supervisor/live", pages.guarded(now.live)),
+            Route("/supervisor/callbacks", pages.guarded(callbacks.page)),
+            Route("/supervisor/callbacks/list", pages.guarded(callbacks.list)),
+            Route("/supervisor/callbacks/marks", pages.guarded(callbacks.mark), methods=["POST"]),
+            Route("/supervisor/name", pages.guarded(callbacks.name), methods=["POST"]),
             Route("/supervisor/stream", pages.guarded(desk.stream)),
             Route("/api/v1/state", api.state),
             Route("/healthz", api.healthz),

@@ -78,6 +78,7 @@ class Intake:
         self._remarks: dict[str, Callable[[dict[str, Any], datetime], None]] = {
             EVENTS_LOST: lambda said, at: board.lose(said["lost"], at),
             "clock_stepped": self._step_clock,
+            "caller_marked": board.callers.mark,
         }
         self._telling: asyncio.Task[None] | None = None
 

@@ -118,6 +118,13 @@ class _Fields:
             return None
         return clean(value)
 
+    def first_text(self, name: str) -> str | None:
+        """The first of a list of texts, or the bare text where there is no list."""
+        value = self._value(name)
+        if not isinstance(value, list):
+            return self.text(name)
+        return next((text for item in value if isinstance(item, str) and (text := clean(item))), None)
+
     def call_id(self) -> str | None:
         return self.text("unique_call_id")
 
@@ -238,7 +245,11 @@ def _summarised(kind: str) -> _Maker:
 
 
 def _voicemail(fields: _Fields, received_at: datetime, mark: int) -> VoicemailLeft:
-    return VoicemailLeft(**fields.common(received_at, mark), recorded_at=fields.instant("recorded_at"))
+    return VoicemailLeft(
+        **fields.common(received_at, mark),
+        recorded_at=fields.instant("recorded_at"),
+        link=fields.first_text("audio_file"),
+    )
 
 
 def _recorded(fields: _Fields, received_at: datetime, mark: int) -> Recorded:
