@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlencode
 
@@ -15,7 +14,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from wallboard.callback_list import MOST, PAGE, SHOWS, Asked, Listed, compose, since_ms, until_ms
 from wallboard.callbacks import LONGEST_NAME, LONGEST_NOTE, Line, Marked, MarkKind
 from wallboard.clock import Clock
-from wallboard.desk import NO_STORE, Desk
+from wallboard.desk import NO_STORE, Desk, Drawing, Drawings
 from wallboard.intake import Intake
 from wallboard.journal import Journal, JournalUnavailable
 from wallboard.parse import clean
@@ -25,7 +24,6 @@ NAME_COOKIE = "wallboard_name"
 LIST = "/supervisor/callbacks"
 _ONE_YEAR = 365 * 86_400
 _MOST_BODY = 16_384
-_KEPT = 32
 _MARKS: dict[str, MarkKind] = {
     "take": "take", "release": "release", "done": "done", "reopen": "reopen", "note": "note",
 }  # fmt: skip
@@ -49,7 +47,7 @@ class CallbackPages:
         self._board = intake.board
         self._journal = journal
         self._clock = clock
-        self._drawn: OrderedDict[tuple[Asked, str, int, int], Markup] = OrderedDict()
+        self._drawings: Drawings[tuple[Asked, str, int, int]] = Drawings()
 
     async def page(self, request: Request) -> Response:
         """200 the whole page."""
@@ -63,13 +61,13 @@ class CallbackPages:
             shows=SHOWS,
             places=sorted({place.name for place in self._board.places}, key=str.casefold),
             said=_TOLD.get(request.query_params.get("said", ""), Said("")),
-            listed=self._list(asked, me),
+            listed=self._list(asked, me).html,
             longest_name=LONGEST_NAME,
         )
 
     async def list(self, request: Request) -> Response:
         """200 the part that changes, for the filters of the page that asks."""
-        return HTMLResponse(self._list(asked_of(request), name_of(request)), headers=NO_STORE)
+        return self._list(asked_of(request), name_of(request)).answer(request)
 
     async def mark(self, request: Request) -> Response:
         """200 the list and what became of it (303 to the page for a browser without script) · 400 · 413."""
@@ -85,7 +83,7 @@ class CallbackPages:
             told = {"said": "name"} if not me else {"said": "refused"} if said.is_refused else {}
             return RedirectResponse(f"{LIST}{query_of(asked, **told)}", 303, NO_STORE)
         html = self._templates.get_template("callbacks/said.html").render(said=said, query=query_of(asked), oob=True)
-        return HTMLResponse(self._list(asked, me) + Markup(html), headers=NO_STORE)
+        return HTMLResponse(self._list(asked, me).html + Markup(html), headers=NO_STORE)
 
     async def name(self, request: Request) -> Response:
         """303 back to the list, the name kept for a year · 413."""
@@ -140,31 +138,30 @@ class CallbackPages:
             case _:
                 return Said(f"The note on {who} is kept." if told.text else f"The note on {who} is gone.")
 
-    def _list(self, asked: Asked, me: str) -> Markup:
+    def _list(self, asked: Asked, me: str) -> Drawing:
         """Drawn once a second and entry for all who see the same."""
         now = self._clock.now()
         reader = me if self._is_seen_by(asked, me) else ""
         key = (asked, reader, self._journal.head, int(now.timestamp()))
-        html = self._drawn.get(key)
-        if html is None:
-            html = self._drawn[key] = self._draw(asked, compose(self._board, now, asked, reader), reader)
-            while len(self._drawn) > _KEPT:
-                self._drawn.popitem(last=False)
-        return html
+        return self._drawings.get(key, lambda: self._draw(asked, compose(self._board, now, asked, reader), reader))
 
     def _is_seen_by(self, asked: Asked, me: str) -> bool:
         """Whether the list looks different to `me` than to somebody who has taken nothing."""
         return bool(me) and (asked.show == "mine" or any(line.owner == me for line in self._board.callers.lines()))
 
-    def _draw(self, asked: Asked, listed: Listed, me: str) -> Markup:
+    def _draw(self, asked: Asked, listed: Listed, me: str) -> str:
         template = self._templates.get_template("callbacks/list.html")
         more = query_of(msgspec.structs.replace(asked, most=min(MOST, asked.most + PAGE)))
-        return Markup(
-            template.render(
-                listed=listed, asked=asked, me=me, query=query_of(asked), more=more, longest_note=LONGEST_NOTE,
-                shows=SHOWS, tab=lambda show: f"{LIST}{query_of(msgspec.structs.replace(asked, show=show, most=PAGE))}",
-            )
-        )  # fmt: skip
+        return template.render(
+            listed=listed,
+            asked=asked,
+            me=me,
+            query=query_of(asked),
+            more=more,
+            longest_note=LONGEST_NOTE,
+            shows=SHOWS,
+            tab=lambda show: f"{LIST}{query_of(msgspec.structs.replace(asked, show=show, most=PAGE))}",
+        )
 
 
 _TOLD = {

@@ -86,7 +86,10 @@ class Closing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """One caller. `number` is `None` where nobody can ring back; tries and voicemails are those of the last round."""
+    """One caller. `number` is `None` where nobody can ring back; tries and voicemails are those of the last round.
+
+    `is_short` says that the caller hung up at once, every time, and left no word.
+    """
 
     caller: str
     number: str | None
@@ -97,25 +100,15 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     owner: str | None
     owned_since: datetime | None
     note: Mark | None
-
-    @property
-    def first_at(self) -> datetime:
-        return min([*(one.started_at for one in self.tries), *(left.left_at for left in self.voicemails)])
-
-    @property
-    def last_at(self) -> datetime:
-        return max([*(one.started_at for one in self.tries), *(left.left_at for left in self.voicemails)])
+    first_at: datetime
+    last_at: datetime
+    is_short: bool
 
     @property
     def until(self) -> datetime:
         """The latest instant that is known of it."""
         ends = [*(one.ended_at for one in self.tries), *(left.left_at for left in self.voicemails)]
         return max([*ends, *([self.closed.covers_until] if self.closed else [])])
-
-    @property
-    def is_short(self) -> bool:
-        """The caller hung up at once, every time, and left no word."""
-        return not self.voicemails and all(one.is_short for one in self.tries)
 
 
 class _Part(msgspec.Struct, frozen=True):
@@ -335,18 +328,24 @@ def _line(caller: str, name: str | None, parts: list[_Part], marks: list[Mark]) 
     tries = [(one, _closing(closings, one.started_at, one.ended_at)) for part in parts for one in part.tries]
     left = [(one, _closing(closings, one.left_at, one.left_at)) for part in parts for one in part.voicemails]
     closed = _last([closing for _, closing in [*tries, *left]])
+    of_round = sorted((one for one, closing in tries if closing is closed), key=lambda one: one.started_at)
+    words = sorted((one for one, closing in left if closing is closed), key=lambda one: one.left_at)
+    begun = [*(one.started_at for one in of_round), *(one.left_at for one in words)]
     owner = _owner(closings, marks)
     notes = [mark for mark in marks if mark.kind == "note"]
     return Line(
         caller=caller,
         number=None if caller.startswith("call:") else caller,
         name=name,
-        tries=tuple(sorted((one for one, closing in tries if closing is closed), key=lambda one: one.started_at)),
-        voicemails=tuple(sorted((one for one, closing in left if closing is closed), key=lambda one: one.left_at)),
+        tries=tuple(of_round),
+        voicemails=tuple(words),
         closed=closed,
         owner=owner.by if owner else None,
         owned_since=owner.at if owner else None,
         note=notes[-1] if notes and notes[-1].text else None,
+        first_at=min(begun),
+        last_at=max(begun),
+        is_short=not words and all(one.is_short for one in of_round),
     )
 
 

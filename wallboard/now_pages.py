@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable
 from urllib.parse import urlencode
 
 import msgspec
 from jinja2 import Environment
-from markupsafe import Markup
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 
 from wallboard.board import Board
 from wallboard.clock import Clock
-from wallboard.desk import NO_STORE, Desk
+from wallboard.desk import Desk, Drawing, Drawings
 from wallboard.journal import Journal
 from wallboard.now import AGENT_SORTS, CALL_SORTS, STATES, Asked, Rules, compose
 
 LONGEST_ASKED = 200
-_KEPT = 64
 _COLUMNS = {
     "calls": (("wait", "State and time"), ("caller", "Caller"), ("queue", "Queue"), ("agent", "Agent")),
     "agents": (
@@ -41,7 +38,7 @@ class NowPages:
         self._journal = journal
         self._clock = clock
         self._rules = rules
-        self._drawn: OrderedDict[tuple[Asked, int, int], Markup] = OrderedDict()
+        self._drawings: Drawings[tuple[Asked, int, int]] = Drawings()
 
     async def page(self, request: Request) -> Response:
         """200 the whole page."""
@@ -54,29 +51,24 @@ class NowPages:
             states=STATES,
             places=sorted({place.name for place in board.places}, key=str.casefold),
             agents=sorted(((agent.name or key, key) for key, agent in board.agents.items()), key=_by_name),
-            live=self._live(asked),
+            live=self._live(asked).html,
         )
 
     async def live(self, request: Request) -> Response:
         """200 the part that changes, for the filters of the page that asks."""
-        return HTMLResponse(self._live(asked_of(request)), headers=NO_STORE)
+        return self._live(asked_of(request)).answer(request)
 
-    def _live(self, asked: Asked) -> Markup:
+    def _live(self, asked: Asked) -> Drawing:
         """Drawn once a second and entry, however many desks ask the same."""
         now = self._clock.now()
         key = (asked, self._journal.head, int(now.timestamp()))
-        html = self._drawn.get(key)
-        if html is None:
-            html = self._drawn[key] = self._draw(asked)
-            while len(self._drawn) > _KEPT:
-                self._drawn.popitem(last=False)
-        return html
+        return self._drawings.get(key, lambda: self._draw(asked))
 
-    def _draw(self, asked: Asked) -> Markup:
+    def _draw(self, asked: Asked) -> str:
         now = compose(self._board, self._clock.now(), asked, self._rules, trouble=self._journal.trouble)
         template = self._templates.get_template("now/live.html")
         query, link = query_of(asked), _linker(asked)
-        return Markup(template.render(now=now, asked=asked, columns=_COLUMNS, query=query, link=link))
+        return template.render(now=now, asked=asked, columns=_COLUMNS, query=query, link=link)
 
 
 def asked_of(request: Request) -> Asked:

@@ -52,4 +52,3 @@ def country_of(time_zone: str) -> str:
     table = (files("tzdata") / "zoneinfo" / "zone.tab").read_text("utf-8")
     rows = (line.split("\t") for line in table.splitlines() if line and not line.startswith("#"))
     return next((row[0] for row in rows if row[2] == time_zone), HOME)
-
