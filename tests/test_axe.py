@@ -81,4 +81,5 @@ def findings(page: Page) -> list[str]:
     """`rule: element` of everything that axe-core holds against the page."""
     page.evaluate(AXE)
     result = page.evaluate("tags => axe.run(document, {runOnly: tags})", STANDARDS)
-    return [f"{found['id']}: {node['html'][:160]} {node['failureSummary'][:200]}" for found in result["violations"] for node in found["nodes"]]
+    nodes = [(found["id"], node) for found in result["violations"] for node in found["nodes"]]
+    return [f"{rule}: {node['html'][:160]} {node['failureSummary'][:200]}" for rule, node in nodes]

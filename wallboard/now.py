@@ -151,7 +151,7 @@ CALL_SORTS: dict[str, Callable[[CallLine], Any]] = {
     "agent": lambda call: (call.agents.casefold(), call.since_ms),
 }
 AGENT_SORTS: dict[str, Callable[[AgentLine], Any]] = {
-    "name": lambda agent: (),
+    "name": lambda agent: (agent.name.casefold(), agent.number),
     "state": lambda agent: (_AGENT_RANK[agent.state], agent.since_ms or 0),
     "answered": lambda agent: -agent.answered,
     "missed": lambda agent: -agent.missed,
