@@ -12,10 +12,10 @@ from tests.conftest import ROOT
 ORDER = [
     "settings", "events", "bodies", "parse", "journal", "journal.rows", "journal.carve", "journal.witness",
     "journal.store", "journal.soundness", "journal.mending", "journal.custody", "journal.sqlite", "offers", "calls",
-    "ledger", "totals", "limits", "namesakes", "usual", "phone", "callbacks", "board", "figures", "state",
-    "definitions", "views", "lamps", "notices", "tiles", "way", "now", "callback_list", "render", "feed", "bell",
-    "clock", "screens", "intake", "access", "front", "stream", "webhook", "pages", "desk", "now_pages",
-    "callback_pages", "walls", "api", "application", "refusals", "connection", "server",
+    "ledger", "totals", "limits", "namesakes", "usual", "phone", "callbacks", "callers", "board", "figures", "state",
+    "definitions", "views", "lamps", "notices", "tiles", "way", "now_views", "now_filter", "now", "callback_list",
+    "render", "feed", "bell", "clock", "screens", "intake", "access", "front", "stream", "webhook", "pages", "desk",
+    "now_pages", "callback_pages", "walls", "api", "application", "refusals", "connection", "server",
 ]  # fmt: skip
 OUTSIDE = {"__init__", "__main__", "replay", "sender"}
 NO_CLOCK = [*ORDER[1:4], *ORDER[ORDER.index("offers") : ORDER.index("feed")]]

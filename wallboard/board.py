@@ -11,7 +11,7 @@ from datetime import date, datetime, time, timedelta, tzinfo
 
 import msgspec
 
-from wallboard.callbacks import Callers
+from wallboard.callers import Callers
 from wallboard.calls import MOST_BODIES, Call, CallState, OfferState
 from wallboard.events import AnyEvent, OfferEvent, Place, Summarised, VoicemailLeft
 from wallboard.ledger import Book

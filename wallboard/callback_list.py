@@ -12,7 +12,8 @@ import msgspec
 from wallboard.board import Board
 from wallboard.callbacks import Closing, Line, Mark, is_caller
 from wallboard.calls import Call
-from wallboard.now import agent_name, duration, shown_number
+from wallboard.now import duration, shown_number
+from wallboard.now_filter import agent_name
 from wallboard.phone import written
 
 PAGE = 100

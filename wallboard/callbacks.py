@@ -1,4 +1,4 @@
-"""Who is to be rung back: the callers nobody answered, and what supervisors have marked; knows no page and no now.
+"""Who is to be rung back: one caller's line, from the calls and the supervisors' marks; knows no page and no now.
 
 A line is a pure function of one caller's calls and marks. Marks count in the order in which they were made, calls
 in any; which of both was heard first does not matter, because a mark carries its own time and what was shown then.
@@ -6,21 +6,17 @@ in any; which of both was heard first does not matter, because a mark carries it
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Annotated, Literal
 
 import msgspec
 
 from wallboard.calls import Call
 from wallboard.events import Place
 from wallboard.offers import span_ms
-from wallboard.phone import key_of
 
 LONGEST_NOTE, LONGEST_NAME = 500, 60
-_KEPT_MARKS = 100
-_REMEMBERED = timedelta(days=2)
 
 MarkKind = Literal["take", "release", "done", "reopen", "note"]
 
@@ -51,6 +47,17 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def covers_until(self) -> datetime:
         return max(self.at, self.until) if self.until else self.at
+
+
+def mark_of(marked: Marked, at: datetime) -> Mark:
+    return Mark(
+        kind=marked.mark,
+        at=at,
+        by=marked.by,
+        text=marked.text,
+        until=_instant(marked.until_ms),
+        since=_instant(marked.since_ms),
+    )
 
 
 class Try(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,162 +118,12 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
         return max([*ends, *([self.closed.covers_until] if self.closed else [])])
 
 
-class _Part(msgspec.Struct, frozen=True):
+class Part(msgspec.Struct, frozen=True):
     """What one call adds to its caller's line."""
 
     tries: tuple[Try, ...]
     voicemails: tuple[Voicemail, ...]
     contacts: tuple[Closing, ...]
-
-
-class Callers:
-    """Every caller of the calls in memory. `country` reads numbers without a country's prefix."""
-
-    def __init__(self, country: str, short_abandon_ms: int) -> None:
-        self._country = country
-        self._short_abandon_ms = short_abandon_ms
-        self._calls: dict[str, dict[str, Call]] = {}
-        self._caller_of: dict[str, str] = {}
-        self._parts: dict[str, _Part] = {}
-        self._marks: dict[str, list[Mark]] = {}
-        self._lines: dict[str, Line] = {}
-        self._stale: set[str] = set()
-        # New voicemails by box, and what each caller adds to them: drawn on every frame of the wall.
-        self._boxes: dict[tuple[str, datetime | None], str | None] = {}
-        self._new: Counter[str | None] = Counter()
-        self._new_of: dict[str, tuple[str | None, ...]] = {}
-        self._uncounted: set[str] = set()
-
-    # --- hearing -------------------------------------------------------------------------------------
-
-    def hold(self, call: Call) -> None:
-        """The call has changed, or is new."""
-        caller, before = self._caller(call), self._caller_of.get(call.key)
-        if before is not None and before != caller:
-            self._let_go(call, before)
-        self._caller_of[call.key] = caller
-        self._calls.setdefault(caller, {})[call.key] = call
-        self._parts.pop(call.key, None)
-        self._touch(caller)
-
-    def forget(self, call: Call) -> None:
-        caller = self._caller_of.pop(call.key, None)
-        if caller is None:
-            return
-        self._let_go(call, caller)
-        for recorded_at in call.voicemails:
-            self._boxes.pop((call.key, recorded_at), None)
-
-    def forget_marks(self, now: datetime) -> None:
-        """Those of callers of whom no call is remembered any more."""
-        for caller in [known for known in self._marks if known not in self._calls]:
-            if self._marks[caller][-1].at < now - _REMEMBERED:
-                del self._marks[caller]
-
-    def file_voicemail(self, call: Call, recorded_at: datetime | None, box: str | None) -> None:
-        """The box under which a voicemail is counted."""
-        self._boxes[(call.key, recorded_at)] = box
-        self._touch(self._caller_of[call.key])
-
-    def mark(self, value: dict[str, Any], at: datetime) -> None:
-        """Takes a supervisor's mark from the journal; msgspec.ValidationError if it is none."""
-        marked = msgspec.convert(value, Marked)
-        marks = self._marks.setdefault(marked.caller, [])
-        marks.append(
-            Mark(
-                kind=marked.mark,
-                at=at,
-                by=marked.by,
-                text=marked.text,
-                until=_instant(marked.until_ms),
-                since=_instant(marked.since_ms),
-            )
-        )
-        del marks[:-_KEPT_MARKS]
-        self._touch(marked.caller)
-
-    def step_clock(self, by: timedelta) -> None:
-        """Restates what our own clock told; what was shown of the PBX's times stays."""
-        for caller, marks in self._marks.items():
-            self._marks[caller] = [msgspec.structs.replace(mark, at=mark.at + by) for mark in marks]
-        self._parts.clear()
-        for caller in [*self._calls, *self._marks]:
-            self._touch(caller)
-
-    def _touch(self, caller: str) -> None:
-        self._stale.add(caller)
-        self._uncounted.add(caller)
-
-    def _let_go(self, call: Call, caller: str) -> None:
-        self._parts.pop(call.key, None)
-        calls = self._calls[caller]
-        del calls[call.key]
-        if not calls:
-            del self._calls[caller]
-        self._touch(caller)
-
-    def _caller(self, call: Call) -> str:
-        number = key_of(other_party(call), self._country)
-        return number if number is not None else f"call:{call.key}"
-
-    # --- reading -------------------------------------------------------------------------------------
-
-    def lines(self) -> Iterable[Line]:
-        """Every caller who was not answered or left word, settled or not, in no order."""
-        for caller in self._stale:
-            self._lines.pop(caller, None)
-            if (line := self._line(caller)) is not None:
-                self._lines[caller] = line
-        self._stale.clear()
-        return self._lines.values()
-
-    def line(self, caller: str) -> Line | None:
-        return self._line(caller)
-
-    def open(self) -> int:
-        """How many callers wait to be rung back."""
-        return sum(line.closed is None for line in self.lines())
-
-    def calls_of(self, caller: str) -> Iterable[Call]:
-        return self._calls.get(caller, {}).values()
-
-    def new_voicemails(self) -> Counter[str | None]:
-        """Voicemails that nobody has dealt with, by box: neither marked done nor left before the caller was reached."""
-        for caller in self._uncounted:
-            before, after = self._new_of.pop(caller, ()), tuple(self._new_boxes(caller))
-            if after:
-                self._new_of[caller] = after
-            self._new.subtract(before)
-            self._new.update(after)
-        self._uncounted.clear()
-        return +self._new
-
-    def _new_boxes(self, caller: str) -> Iterator[str | None]:
-        if not any(call.voicemails for call in self.calls_of(caller)):
-            return
-        line = self._line(caller)
-        if line is None or line.closed is not None:
-            return
-        for left in line.voicemails:
-            key = (left.call, left.recorded_at)
-            if key in self._boxes:
-                yield self._boxes[key]
-
-    def _line(self, caller: str) -> Line | None:
-        calls = self._calls.get(caller)
-        if not calls:
-            return None
-        parts = [self._part(call) for call in calls.values()]
-        if not any(part.tries or part.voicemails for part in parts):
-            return None
-        names = [(call.started_at, call.caller_name) for call in calls.values() if call.caller_name and is_caller(call)]
-        return _line(caller, max(names)[1] if names else None, parts, self._marks.get(caller, []))
-
-    def _part(self, call: Call) -> _Part:
-        part = self._parts.get(call.key)
-        if part is None:
-            part = self._parts[call.key] = _part(call, self._short_abandon_ms)
-        return part
 
 
 def other_party(call: Call) -> str | None:
@@ -279,7 +136,8 @@ def is_caller(call: Call) -> bool:
     return call.is_inbound or not call.offers
 
 
-def _part(call: Call, short_abandon_ms: int) -> _Part:
+def part_of(call: Call, short_abandon_ms: int) -> Part:
+    """A pure function of the call; shorter waits than `short_abandon_ms` are short."""
     voicemails = tuple(
         Voicemail(
             call=call.key,
@@ -290,7 +148,7 @@ def _part(call: Call, short_abandon_ms: int) -> _Part:
         )
         for at, message in call.voicemails.items()
     )
-    return _Part(tuple(_tries(call, short_abandon_ms)), voicemails, tuple(_contacts(call)))
+    return Part(tuple(_tries(call, short_abandon_ms)), voicemails, tuple(_contacts(call)))
 
 
 def _tries(call: Call, short_abandon_ms: int) -> Iterator[Try]:
@@ -323,7 +181,8 @@ def _contacts(call: Call) -> Iterator[Closing]:
     )
 
 
-def _line(caller: str, name: str | None, parts: list[_Part], marks: list[Mark]) -> Line:
+def line_of(caller: str, name: str | None, parts: list[Part], marks: list[Mark]) -> Line:
+    """The line of a caller of whom there is a try or a voicemail; `parts` in any order, `marks` in theirs."""
     closings = sorted(_closings(parts, marks), key=lambda closing: (closing.covers_until, closing.at, closing.how))
     tries = [(one, _closing(closings, one.started_at, one.ended_at)) for part in parts for one in part.tries]
     left = [(one, _closing(closings, one.left_at, one.left_at)) for part in parts for one in part.voicemails]
@@ -349,7 +208,7 @@ def _line(caller: str, name: str | None, parts: list[_Part], marks: list[Mark]) 
     )
 
 
-def _closings(parts: list[_Part], marks: list[Mark]) -> list[Closing]:
+def _closings(parts: list[Part], marks: list[Mark]) -> list[Closing]:
     """All that settled anything, but for what a supervisor has taken back."""
     closings = [closing for part in parts for closing in part.contacts]
     for mark in marks:

@@ -5,10 +5,8 @@ Numbers of callers are shown whole: who sits at the desk rings them back.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from datetime import datetime
 from hashlib import blake2b
-from typing import Any, Literal
 
 import msgspec
 
@@ -18,40 +16,16 @@ from wallboard.callbacks import other_party
 from wallboard.calls import Call
 from wallboard.events import Place
 from wallboard.notices import RANK, gravest, notices
+from wallboard.now_filter import AGENT_SORTS, CALL_SORTS, STATES, Asked, Finder, agent_name, in_order
+from wallboard.now_views import AgentLine, CallLine, Now, PlaceLine, StepLine
 from wallboard.phone import key_of, written
 from wallboard.settings import Formula
 from wallboard.state import Standing, standings
 from wallboard.totals import AgentSums, Day, VisitSums
-from wallboard.views import Alarm, Notice
+from wallboard.views import Alarm
 from wallboard.way import Step, in_one_line, way
 
 MOST_CALLS = 400
-_STATE_WORDS = {
-    "waiting": "Waiting",
-    "ringing": "Ringing",
-    "dialling": "Dialling",
-    "talking": "Talking",
-    "idle": "Idle",
-}
-STATES = tuple(_STATE_WORDS.items())
-_AGENT_RANK = {"ringing": 0, "talking": 1, "dialling": 2, "idle": 3}
-
-Sort = str
-
-
-class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """The address' query. A sort is a column of CALL_SORTS or AGENT_SORTS, with `-` in front for the other way."""
-
-    queue: str = ""
-    agent: str = ""
-    q: str = ""
-    state: str = ""
-    calls: Sort = ""
-    agents: Sort = ""
-
-    @property
-    def narrows(self) -> bool:
-        return bool(self.queue or self.agent or self.q or self.state)
 
 
 class Rules(msgspec.Struct, frozen=True):
@@ -62,104 +36,6 @@ class Rules(msgspec.Struct, frozen=True):
     formula: Formula
 
 
-class StepLine(msgspec.Struct, frozen=True):
-    time: str
-    text: str
-    lasted: str
-    since_ms: int | None
-
-
-class CallLine(msgspec.Struct, frozen=True, kw_only=True):
-    key: str
-    id: str
-    direction: Literal["inbound", "outbound"]
-    state: str
-    state_word: str
-    since_ms: int
-    lasted: str
-    name: str
-    number: str
-    dialled: str
-    places: str
-    agents: str
-    alarm: Alarm
-    alarm_word: str
-    way: str
-    steps: tuple[StepLine, ...]
-
-
-class AgentLine(msgspec.Struct, frozen=True, kw_only=True):
-    number: str
-    name: str
-    state: str
-    state_word: str
-    since_ms: int | None
-    lasted: str
-    with_whom: str
-    answered: int
-    missed: int
-    outbound: int
-    talk: str
-    talk_ms: int
-
-
-class PlaceLine(msgspec.Struct, frozen=True, kw_only=True):
-    name: str
-    kind: str
-    waiting: int
-    ringing: int
-    talking: int
-    longest_since_ms: int | None
-    longest: str
-    alarm: Alarm
-    alarm_word: str
-    offered: int
-    answered: int
-    abandoned: int
-    unanswered: int
-    service_level_percent: int | None
-    is_low: bool
-
-
-class Now(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole page. `all_…` count what is there without the filters."""
-
-    notice: Notice
-    waiting: int
-    longest_since_ms: int | None
-    longest: str
-    alarm: Alarm
-    talking: int
-    busy: int
-    idle: int
-    callbacks: int
-    voicemails_new: int
-    calls: tuple[CallLine, ...]
-    agents: tuple[AgentLine, ...]
-    places: tuple[PlaceLine, ...]
-    calls_found: int
-    all_calls: int
-    all_agents: int
-    all_places: int
-    heard: bool
-
-
-CALL_SORTS: dict[str, Callable[[CallLine], Any]] = {
-    "wait": lambda call: (call.state == "talking" or call.direction == "outbound", call.since_ms),
-    "caller": lambda call: (call.name.casefold(), call.number),
-    "queue": lambda call: (call.places.casefold(), call.since_ms),
-    "agent": lambda call: (call.agents.casefold(), call.since_ms),
-}
-AGENT_SORTS: dict[str, Callable[[AgentLine], Any]] = {
-    "name": lambda agent: (agent.name.casefold(), agent.number),
-    "state": lambda agent: (_AGENT_RANK[agent.state], agent.since_ms or 0),
-    "answered": lambda agent: -agent.answered,
-    "missed": lambda agent: -agent.missed,
-    "outbound": lambda agent: -agent.outbound,
-    "talk": lambda agent: -agent.talk_ms,
-}
-
-
 def compose(board: Board, now: datetime, asked: Asked, rules: Rules, *, trouble: str | None) -> Now:
     """The page at `now`; `trouble` is why the journal cannot be written."""
     board.settle(now)
@@ -168,9 +44,9 @@ def compose(board: Board, now: datetime, asked: Asked, rules: Rules, *, trouble:
     health = board.pbx.health(board.last_event_at, now)
     waiting = [call for call in live if call.is_inbound and call.state() != "talking"]
     since = min((waiting_since(call) for call in waiting), default=None)
-    finder = _Finder(board, asked)
+    finder = Finder(board, asked)
     found = [call for call in live if finder.wants_call(call)]
-    calls = _sorted((_call(board, call, now, rules) for call in found), CALL_SORTS, asked.calls, "wait")
+    calls = in_order((_call(board, call, now, rules) for call in found), CALL_SORTS, asked.calls, "wait")
     agents = [_agent(board, agent, day, now) for agent in board.agents.values() if finder.wants_agent(agent)]
     agents.sort(key=lambda agent: (agent.name.casefold(), agent.number))
     places = {*board.places, *day.visits}
@@ -187,7 +63,7 @@ def compose(board: Board, now: datetime, asked: Asked, rules: Rules, *, trouble:
         callbacks=board.callers.open(),
         voicemails_new=board.new_voicemails().total(),
         calls=tuple(calls[:MOST_CALLS]),
-        agents=tuple(_sorted(agents, AGENT_SORTS, asked.agents, "name")),
+        agents=tuple(in_order(agents, AGENT_SORTS, asked.agents, "name")),
         places=_places([place for place in places if finder.wants_place(place)], day, standing, now, rules),
         calls_found=len(found),
         all_calls=len(live),
@@ -212,73 +88,6 @@ def wait_alarm(since: datetime | None, now: datetime, rules: Rules) -> Alarm:
     return "warn" if waited > rules.service_level_seconds else "calm"
 
 
-class _Finder:
-    """What the filters let through."""
-
-    def __init__(self, board: Board, asked: Asked) -> None:
-        self._board = board
-        self._asked = asked
-        self._text = asked.q.casefold().strip()
-        self._digits = "".join(filter(str.isdigit, asked.q)) if not any(map(str.isalpha, asked.q)) else ""
-
-    def wants_call(self, call: Call) -> bool:
-        asked = self._asked
-        if asked.queue and all(place.name != asked.queue for place in call.visits):
-            return False
-        if asked.agent and asked.agent not in call.offers:
-            return False
-        if asked.state and self._state_of(call) != asked.state:
-            return False
-        return not self._text or self._has(self._texts_of(call))
-
-    def wants_agent(self, agent: Agent) -> bool:
-        asked = self._asked
-        if asked.agent and agent.key != asked.agent:
-            return False
-        if asked.state and agent.state != asked.state:
-            return False
-        calls = [self._board.calls[key] for key in agent.calls]
-        if asked.queue and not any(place.name == asked.queue for call in calls for place in call.visits):
-            return False
-        if not self._text:
-            return True
-        return self._has((agent.name, agent.key)) or any(self._has(_names_of(call)) for call in calls)
-
-    def wants_place(self, place: Place) -> bool:
-        asked = self._asked
-        if asked.queue:
-            return place.name == asked.queue
-        return not self._text or self._has((place.name,))
-
-    def _state_of(self, call: Call) -> str:
-        return "dialling" if call.state() == "ringing" and not call.is_inbound else call.state()
-
-    def _texts_of(self, call: Call) -> Iterable[str | None]:
-        yield from _names_of(call)
-        for key in call.offers:
-            yield key
-            yield agent_name(self._board, key)
-
-    def _has(self, texts: Iterable[str | None]) -> bool:
-        for text in filter(None, texts):
-            if self._text in text.casefold():
-                return True
-            if len(self._digits) >= 3 and self._digits.lstrip("0") in "".join(filter(str.isdigit, text)):
-                return True
-        return False
-
-
-def _names_of(call: Call) -> Iterable[str | None]:
-    yield from (call.caller_name, call.caller_number, call.dialled_number, call.id)
-    yield from (place.name for place in call.visits)
-
-
-def _sorted(lines: Iterable[Any], sorts: dict[str, Callable[[Any], Any]], asked: str, usual: str) -> list[Any]:
-    name = asked.removeprefix("-")
-    key = sorts.get(name) or sorts[usual]
-    return sorted(lines, key=key, reverse=asked.startswith("-"))
-
-
 def key_of_call(key: str) -> str:
     """Safe as an HTML id."""
     return blake2b(key.encode(), digest_size=6).hexdigest()
@@ -297,7 +106,7 @@ def _call(board: Board, call: Call, now: datetime, rules: Rules) -> CallLine:
         id=call.id,
         direction="inbound" if inbound else "outbound",
         state=state,
-        state_word=_STATE_WORDS[shown],
+        state_word=STATES[shown],
         since_ms=_milliseconds(since),
         lasted=_lasted(since, now),
         name=(call.caller_name or "") if inbound else "",
@@ -338,7 +147,7 @@ def _agent(board: Board, agent: Agent, day: Day, now: datetime) -> AgentLine:
         number=agent.key,
         name=agent.name or agent.key,
         state=agent.state,
-        state_word=_STATE_WORDS[agent.state],
+        state_word=STATES[agent.state],
         since_ms=_ms(agent.since),
         lasted=_lasted(agent.since, now),
         with_whom=_some([_party(call, board.rules.country) for call in calls]),
@@ -353,11 +162,6 @@ def _agent(board: Board, agent: Agent, day: Day, now: datetime) -> AgentLine:
 def _party(call: Call, country: str) -> str:
     name = call.caller_name if call.is_inbound else None
     return name or shown_number(other_party(call), country) or "Number withheld"
-
-
-def agent_name(board: Board, key: str) -> str:
-    agent = board.agents.get(key)
-    return (agent.name if agent else None) or key
 
 
 def _places(

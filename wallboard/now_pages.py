@@ -14,7 +14,8 @@ from wallboard.board import Board
 from wallboard.clock import Clock
 from wallboard.desk import Desk, Drawing, Drawings
 from wallboard.journal import Journal
-from wallboard.now import AGENT_SORTS, CALL_SORTS, STATES, Asked, Rules, compose
+from wallboard.now import Rules, compose
+from wallboard.now_filter import AGENT_SORTS, CALL_SORTS, STATES, Asked
 
 LONGEST_ASKED = 200
 _COLUMNS = {
@@ -48,7 +49,7 @@ class NowPages:
             "now/page.html",
             "now",
             asked=asked,
-            states=STATES,
+            states=tuple(STATES.items()),
             places=sorted({place.name for place in board.places}, key=str.casefold),
             agents=sorted(((agent.name or key, key) for key, agent in board.agents.items()), key=_by_name),
             live=self._live(asked).html,
@@ -77,7 +78,7 @@ def asked_of(request: Request) -> Asked:
     asked = Asked(**told)
     return msgspec.structs.replace(
         asked,
-        state=asked.state if asked.state in dict(STATES) else "",
+        state=asked.state if asked.state in STATES else "",
         calls=asked.calls if asked.calls.removeprefix("-") in CALL_SORTS else "",
         agents=asked.agents if asked.agents.removeprefix("-") in AGENT_SORTS else "",
     )
