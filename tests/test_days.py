@@ -99,7 +99,8 @@ def assert_same_as_the_board(sheet: Sheet, board: Board) -> None:
         for name in ("offered", "answered", "abandoned", "unanswered", "open", "short_abandoned"):
             assert getattr(tally, name) == getattr(sums, name), (place, name)
         for formula, ratio in LEVELS.items():
-            assert share(ratio, tally) == figures.service_level(sums, formula, sheet.terms.service_level_ms // 1000), (place, formula)
+            seconds = sheet.terms.service_level_ms // 1000
+            assert share(ratio, tally) == figures.service_level(sums, formula, seconds), (place, formula)
         assert share(ABANDON_RATE, tally) == figures.abandon_rate(sums)
         assert tally.average_speed_of_answer == figures.average_speed_of_answer(sums)
         assert tally.average_handle_time == figures.average_handle_time(sums)

@@ -30,6 +30,7 @@ from wallboard.board_pages import BoardPages
 from wallboard.boards import Boards
 from wallboard.boards_file import BoardsFileError, read_boards
 from wallboard.call_pages import CallPages
+from wallboard.callback_pages import CallbackPages
 from wallboard.clock import Clock
 from wallboard.day_pages import DayPages
 from wallboard.days import Days
@@ -40,8 +41,11 @@ from wallboard.front import Front, descriptors
 from wallboard.intake import Intake
 from wallboard.journal import JournalError, JournalUnavailable
 from wallboard.journal.sqlite import SqliteJournal, check
+from wallboard.now import Rules as DeskRules
+from wallboard.now_pages import NowPages
 from wallboard.pages import Pages
 from wallboard.parse import Reader
+from wallboard.phone import country_of
 from wallboard.render import Renderer
 from wallboard.saving import Saving
 from wallboard.screen import Source
@@ -79,6 +83,7 @@ def rules_of(settings: Settings) -> Rules:
     return Rules(
         zone=settings.zone,
         day_starts_at=settings.day_starts_at,
+        country=settings.country or country_of(settings.time_zone),
         thresholds=Thresholds(settings.service_level_seconds * 1000, settings.short_abandon_seconds * 1000),
         ringing_timeout=timedelta(seconds=settings.ringing_timeout_seconds),
         waiting_timeout=timedelta(seconds=settings.waiting_timeout_seconds),
@@ -119,6 +124,10 @@ def terms_of(settings: Settings) -> Terms:
     )
 
 
+def desk_rules_of(settings: Settings) -> DeskRules:
+    return DeskRules(settings.service_level_seconds, settings.service_level_target, settings.service_level_formula)
+
+
 def create_app(settings: Settings) -> Starlette:
     """The whole server as one ASGI application."""
     clock = Clock()
@@ -149,6 +158,8 @@ def create_app(settings: Settings) -> Starlette:
     )
     day_pages = DayPages(desk, days)
     call_pages = CallPages(desk, days, Archive(settings.sqlite_path.resolve()), reader, clock)
+    now = NowPages(desk, renderer.environment, board, journal, clock, desk_rules_of(settings))
+    callbacks = CallbackPages(desk, renderer.environment, intake, journal, clock)
     door = Door(intake, settings.pbx_tokens, front)
 
     app = Starlette(
@@ -161,6 +172,12 @@ def create_app(settings: Settings) -> Starlette:
             Route("/boards/{slug}", pages.guarded(pages.board)),
             Route("/boards/{slug}/stream", pages.guarded(pages.stream)),
             Route("/boards/{slug}/tiles", pages.guarded(pages.tiles)),
+            Route("/supervisor", pages.guarded(now.page)),
+            Route("/supervisor/live", pages.guarded(now.live)),
+            Route("/supervisor/callbacks", pages.guarded(callbacks.page)),
+            Route("/supervisor/callbacks/list", pages.guarded(callbacks.list)),
+            Route("/supervisor/callbacks/marks", pages.guarded(callbacks.mark), methods=["POST"]),
+            Route("/supervisor/name", pages.guarded(callbacks.name), methods=["POST"]),
             Route("/supervisor/stream", pages.guarded(desk.stream)),
             *(
                 Route(path, pages.guarded(handler), methods=methods)

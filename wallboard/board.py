@@ -11,11 +11,13 @@ from datetime import date, datetime, time, timedelta, tzinfo
 
 import msgspec
 
+from wallboard.callers import Callers
 from wallboard.calls import MOST_BODIES, Call, CallState, OfferState
 from wallboard.events import AnyEvent, OfferEvent, Place, Summarised, VoicemailLeft
 from wallboard.ledger import Book
 from wallboard.limits import MOST, Kind, Limit, Names
 from wallboard.namesakes import Namesakes
+from wallboard.phone import HOME
 from wallboard.shelves import Shelves
 from wallboard.totals import Contribution, Day, Thresholds, contribution
 from wallboard.usual import Pbx
@@ -30,6 +32,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     zone: tzinfo
     day_starts_at: time = time(0)
     thresholds: Thresholds = Thresholds()
+    country: str = HOME
     ringing_timeout: timedelta = timedelta(minutes=3)
     waiting_timeout: timedelta = timedelta(minutes=30)
     talking_timeout: timedelta = timedelta(hours=4)
@@ -87,6 +90,7 @@ class Board:
         self.last_event_at: datetime | None = None
         self.pbx = Pbx(rules.zone)
         self.book = Book()
+        self.callers = Callers(rules.country, rules.thresholds.short_abandon_ms)
         self._names = Names()
         self._namesakes = Namesakes()
         self._newest_day: date | None = None
@@ -116,6 +120,7 @@ class Board:
         if news:
             self._note_names(event)
             self._count(call)
+            self.callers.hold(call)
             if isinstance(event, VoicemailLeft):
                 self._count_voicemail(call, event)
         else:
@@ -162,11 +167,13 @@ class Board:
             return
         day = self._voicemail_days[key] = self.rules.day_of(event.recorded_at or event.received_at)
         box = event.dialled_number
-        self.day(day).voicemails[box and self._names.admit("voicemail_boxes", box, event.received_at)] += 1
+        admitted = box and self._names.admit("voicemail_boxes", box, event.received_at)
+        self.day(day).voicemails[admitted] += 1
+        self.callers.file_voicemail(call, event.recorded_at, admitted)
 
     def new_voicemails(self) -> Counter[str | None]:
-        """Voicemails that nobody has marked as dealt with, by box: those of every day that is remembered."""
-        return sum((day.voicemails for day in self.days.values()), Counter())
+        """Voicemails that nobody has dealt with, by box: those of every call that is remembered."""
+        return self.callers.new_voicemails()
 
     def day(self, day: date) -> Day:
         """The sums of one day, empty ones if nothing is known of it."""
@@ -261,6 +268,7 @@ class Board:
         self._names.step_clock(by)
         self.pbx.step_clock(by)
         self.book.step_clock(by)
+        self.callers.step_clock(by)
         self._newest_day = None
 
     def _count_anew(self, call: Call) -> None:
@@ -287,6 +295,7 @@ class Board:
         self.agents = {k: a for k, a in self.agents.items() if a.calls or a.heard_at > silent}
         self.places = {place: at for place, at in self.places.items() if at > silent}
         self._names.turn(day, silent)
+        self.callers.forget_marks(received_at)
 
     def _forget_day(self, day: date, at: datetime) -> None:
         for call_id in self.days[day].call_ids:
@@ -297,6 +306,7 @@ class Board:
             self._set_phones(call, {}, at)
             del self.calls[call_id], self._contributions[call_id]
             self._namesakes.forget(call)
+            self.callers.forget(call)
             for recorded_at in call.voicemails:
                 self._voicemail_days.pop((call_id, recorded_at), None)
         del self.days[day]

@@ -18,8 +18,8 @@ from wallboard.days import Days
 from wallboard.desk import Desk
 from wallboard.parse import Reader
 from wallboard.sheet import Sheet
+from wallboard.steps import adds, offers_of, way_of
 from wallboard.story import Story, tell
-from wallboard.way import adds, offers_of, way_of
 
 
 class CallPages:

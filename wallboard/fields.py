@@ -67,6 +67,13 @@ class Fields:
             return None
         return clean(value)
 
+    def first_text(self, name: str) -> str | None:
+        """The first of a list of texts, or the bare text where there is no list."""
+        value = self._value(name)
+        if not isinstance(value, list):
+            return self.text(name)
+        return next((text for item in value if isinstance(item, str) and (text := clean(item))), None)
+
     def call_id(self) -> str | None:
         return self.text("unique_call_id")
 

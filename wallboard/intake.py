@@ -89,6 +89,7 @@ class Intake:
             EVENTS_LOST: lambda said, at: board.lose(said["lost"], at),
             "clock_stepped": self._step_clock,
             **(remarks or {}),
+            "caller_marked": board.callers.mark,
         }
         self._telling: asyncio.Task[None] | None = None
 

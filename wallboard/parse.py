@@ -112,7 +112,11 @@ def _summarised(kind: str) -> _Maker:
 
 
 def _voicemail(fields: Fields, received_at: datetime, mark: int) -> VoicemailLeft:
-    return VoicemailLeft(**fields.common(received_at, mark), recorded_at=fields.instant("recorded_at"))
+    return VoicemailLeft(
+        **fields.common(received_at, mark),
+        recorded_at=fields.instant("recorded_at"),
+        link=fields.first_text("audio_file"),
+    )
 
 
 def _recorded(fields: Fields, received_at: datetime, mark: int) -> Recorded:

@@ -115,6 +115,7 @@ def state(
             {"number": box, "today": day.voicemails[box], "new": new[box]}
             for box in sorted({*day.voicemails, *new}, key=lambda box: box or "")
         ],
+        "callbacks": {"open": board.callers.open()},
         "components": [{"name": name, "today": n} for name, n in sorted(day.components.items()) if n],
         "limits": {name: {"most": limit.most, "beyond": limit.beyond} for name, limit in limits if limit},
         "webhooks": {"last_event_at": iso(board.last_event_at), **webhooks},
