@@ -326,13 +326,13 @@ def test_the_timers_of_a_page_are_right_when_it_is_turned_to(browser: Browser) -
             assert page.evaluate(blank) == 0
 
 
-def board_without(board: Board, kind: str) -> Board:
-    return replace(board, panels=tuple(panel for panel in board.panels if panel.kind != kind))
+def board_without(board: Board, *kinds: str) -> Board:
+    return replace(board, panels=tuple(panel for panel in board.panels if panel.kind not in kinds))
 
 
 def test_a_panel_that_goes_gives_its_room_to_the_others(browser: Browser) -> None:
     before = drawn(FLOORS["normal"])
     with shown(browser, before) as page:
-        push(page, before, board_without(before, "queues"))
+        push(page, before, board_without(before, "queues", "ring_groups"))
         assert troubles(page, 1920, 1080) == []
         assert page.locator("html").get_attribute("data-agents") == "roomy"
