@@ -15,9 +15,9 @@ from wallboard.callback_list import MOST, PAGE, SHOWS, Asked, Listed, compose, s
 from wallboard.callbacks import LONGEST_NAME, LONGEST_NOTE, Line, Marked, MarkKind
 from wallboard.clock import Clock
 from wallboard.desk import NO_STORE, Desk, Drawing, Drawings
+from wallboard.fields import clean
 from wallboard.intake import Intake
 from wallboard.journal import Journal, JournalUnavailable
-from wallboard.fields import clean
 from wallboard.phone import written
 
 NAME_COOKIE = "wallboard_name"
