@@ -30,7 +30,7 @@ def compose(board: Board, now: datetime, look: Look, *, sequence: int, trouble: 
         slug=look.slug,
         sequence=sequence,
         hero=_hero(scene),
-        panels=tuple(_panels(scene)),
+        panels=tuple(sorted(_panels(scene), key=lambda panel: look.definition.panels.index(panel.kind))),
         notice=gravest(notices(board, scene.day, health, now, trouble)),
         footer=_footer(scene, health, trouble),
     )
