@@ -33,6 +33,7 @@
   let pollAt = 0;
   let renewing = false;
   let missing = false; // a fragment had no place on the page
+  let gone = false; // the server says that there is no such board; it may come back
 
   function path(last) {
     return address + "/" + last + location.search;
@@ -50,7 +51,7 @@
     barren += 1;
     on("tiles", onTiles);
     on("heartbeat", onHeartbeat);
-    on("farewell", drop);
+    on("farewell", onFarewell);
     on("error", drop);
   }
 
@@ -70,6 +71,12 @@
     heardStream();
   }
 
+  function onFarewell(event) {
+    gone = JSON.parse(event.data).reason === "removed";
+    if (gone) heardAt = performance.now() - STALE_AFTER;
+    drop();
+  }
+
   function onHeartbeat(event) {
     failures = 0;
     heardStream();
@@ -86,6 +93,7 @@
 
   function heard(transport) {
     heardAt = performance.now();
+    gone = false;
     root.dataset.transport = transport;
     setLink("live");
   }
@@ -134,6 +142,7 @@
   }
 
   function asJson(response) {
+    gone = response.status === 404;
     if (!response.ok) throw new Error("poll answered " + response.status);
     return response.json();
   }
@@ -160,7 +169,7 @@
 
   function setLink(link) {
     if (root.dataset.link !== link) root.dataset.link = link;
-    const said = link === "live" ? "" : heardAt === null ? "Connecting" : "Not live";
+    const said = link === "live" ? "" : gone ? "This board no longer exists" : heardAt === null ? "Connecting" : "Not live";
     if (word.textContent !== said) word.textContent = said;
   }
 
@@ -176,7 +185,7 @@
 
   function stale(silence) {
     setLink("stale");
-    const ago = heardAt === null ? "" : "– last update " + span(Math.floor(silence / 1000)) + " ago, reconnecting";
+    const ago = gone ? "– it was removed, and is shown again when it is back" : heardAt === null ? "" : "– last update " + span(Math.floor(silence / 1000)) + " ago, reconnecting";
     if (detail.textContent !== ago) detail.textContent = ago;
   }
 

@@ -15,6 +15,7 @@ from wallboard import figures
 from wallboard.archive import Archive
 from wallboard.board import Board, Rules
 from wallboard.clock import Clock
+from wallboard.day_rows import row_of
 from wallboard.days import Live
 from wallboard.explain import ABANDON_RATE, LEVELS, Terms, share
 from wallboard.history import Question, fold
@@ -26,7 +27,6 @@ from wallboard.journal.sqlite import SqliteJournal
 from wallboard.journal.store import Store
 from wallboard.parse import Reader
 from wallboard.recount import RecountFailed, recount
-from wallboard.rows import row_of
 from wallboard.sheet import Sheet
 from wallboard.simulator import live as simulated
 from wallboard.simulator import with_faults
@@ -100,7 +100,8 @@ def assert_same_as_the_board(sheet: Sheet, board: Board) -> None:
         for name in ("offered", "answered", "abandoned", "unanswered", "open", "short_abandoned"):
             assert getattr(tally, name) == getattr(sums, name), (place, name)
         for formula, ratio in LEVELS.items():
-            assert share(ratio, tally) == figures.service_level(sums, formula), (place, formula)
+            seconds = sheet.terms.service_level_ms // 1000
+            assert share(ratio, tally) == figures.service_level(sums, formula, seconds), (place, formula)
         assert share(ABANDON_RATE, tally) == figures.abandon_rate(sums)
         assert tally.average_speed_of_answer == figures.average_speed_of_answer(sums)
         assert tally.average_handle_time == figures.average_handle_time(sums)

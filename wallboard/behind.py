@@ -10,9 +10,9 @@ from collections.abc import Collection, Iterator
 
 import msgspec
 
+from wallboard.day_rows import AgentRow, CallRow, VisitRow
 from wallboard.events import Place
 from wallboard.explain import AGENTS, AVERAGES, CALLS, VISITS, Number, call_numbers, visit_numbers
-from wallboard.rows import AgentRow, CallRow, VisitRow
 from wallboard.sheet import Sheet
 
 LISTS: dict[str, Number] = {

@@ -8,8 +8,8 @@ import msgspec
 
 from wallboard import words as say
 from wallboard.choice import Choice, call_address
+from wallboard.day_rows import CallRow, VisitRow
 from wallboard.events import Place
-from wallboard.rows import CallRow, VisitRow
 from wallboard.scope import places_of
 from wallboard.sheet import Sheet
 

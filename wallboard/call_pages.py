@@ -13,13 +13,13 @@ from wallboard import words as say
 from wallboard.archive import Archive, ArchiveUnreadable
 from wallboard.choice import Choice, date_of
 from wallboard.clock import Clock
+from wallboard.day_rows import CallRow
 from wallboard.days import Days
 from wallboard.desk import Desk
 from wallboard.parse import Reader
-from wallboard.rows import CallRow
 from wallboard.sheet import Sheet
+from wallboard.steps import adds, offers_of, way_of
 from wallboard.story import Story, tell
-from wallboard.way import adds, offers_of, way_of
 
 
 class CallPages:

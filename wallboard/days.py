@@ -19,13 +19,13 @@ import structlog
 
 from wallboard.board import Board, Rules
 from wallboard.clock import Clock
+from wallboard.day_rows import row_of
 from wallboard.explain import Terms
 from wallboard.history import Head, Question
 from wallboard.intervals import Cuts
 from wallboard.journal import Journal
 from wallboard.parse import Reader
 from wallboard.recount import RecountFailed, recount
-from wallboard.rows import row_of
 from wallboard.sheet import Sheet
 
 SLICE_SECONDS = 0.01

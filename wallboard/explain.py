@@ -10,7 +10,7 @@ from typing import Protocol
 
 import msgspec
 
-from wallboard.rows import CallRow, VisitRow
+from wallboard.day_rows import CallRow, VisitRow
 from wallboard.settings import Formula
 
 

@@ -15,9 +15,9 @@ from datetime import date, datetime, timedelta
 
 from wallboard.choice import Choice
 from wallboard.day_figures import COLUMNS, intervals_of, value_of
+from wallboard.day_rows import CallRow
 from wallboard.events import Place
 from wallboard.explain import LEVELS, share
-from wallboard.rows import CallRow
 from wallboard.scope import places_of
 from wallboard.sheet import AgentTally, Sheet, Tally
 

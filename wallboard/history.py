@@ -17,13 +17,13 @@ from wallboard.archive import Archive
 from wallboard.board import Board, Rules
 from wallboard.bodies import Unreadable, decode
 from wallboard.clock import Clock
+from wallboard.day_rows import CallRow, row_of
 from wallboard.events import AnyEvent
 from wallboard.intake import Intake
 from wallboard.intervals import Cuts
 from wallboard.journal import Entry
 from wallboard.journal.sqlite import SqliteJournal
 from wallboard.parse import Reader, Unrecognised
-from wallboard.rows import CallRow, row_of
 
 _DAY = timedelta(days=1)
 LEAD = timedelta(hours=6)

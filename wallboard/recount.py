@@ -20,8 +20,8 @@ from typing import BinaryIO
 import msgspec
 
 from wallboard.archive import ArchiveUnreadable
+from wallboard.day_rows import CallRow
 from wallboard.history import Head, Question, fold
-from wallboard.rows import CallRow
 
 _ROOT = Path(__file__).resolve().parent.parent
 _PIECE = 250

@@ -1,102 +1,83 @@
-"""One call as a row of its day: what it adds to which number, and what a list shows of it; knows no sum and no page.
-
-A row is made from the call alone, on the live board and on one that was folded anew alike.
-"""
+"""The calls of a board as rows: who waits, the longest first, who talks, and what has just ended; knows no HTML."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date
 
-import msgspec
-
+from wallboard import views
 from wallboard.board import Board
-from wallboard.calls import Call, CallState, Outcome
-from wallboard.events import Place
-from wallboard.offers import Visit
-from wallboard.totals import contribution
+from wallboard.calls import Call
+from wallboard.definitions import PanelKind
+from wallboard.look import Look
+from wallboard.scene import Scene, belongs, key_of, milliseconds, name_of, waiting_since
+
+WAITING_SHOWN = 60
+TALKING_SHOWN = 16
+ENDED_SHOWN = 8
+_LOOKED_THROUGH = 400
+_AGENTS_NAMED = 3
+_RESULTS = {"answered": "Answered", "abandoned": "Abandoned", "missed": "Missed", "unanswered": "No answer"}
 
 
-class VisitRow(msgspec.Struct, frozen=True, gc=False):
-    """`entered_at` is the instant that the wait counts from, and says which interval the visit counts in."""
-
-    place: Place
-    entered_at: datetime
-    outcome: Outcome
-    wait_ms: int | None
-    talk_ms: int | None
+def waiting(scene: Scene) -> views.Panel:
+    calls = scene.waiting()
+    return _panel(scene, "waiting", "Waiting", "Nobody waits", calls, WAITING_SHOWN)
 
 
-class AgentRow(msgspec.Struct, frozen=True, gc=False):
-    """What one agent has of the call; agents who have nothing of it are left out."""
-
-    agent: str
-    answered: int
-    missed: int
-    outbound: int
-    talk_ms: int
+def talking(scene: Scene) -> views.Panel:
+    """Calls that are on, and those that an agent is dialling."""
+    calls = [call for call in scene.live if call.state() == "talking" or not call.is_inbound]
+    return _panel(scene, "talking", "On a call", "No call is on", list(reversed(calls)), TALKING_SHOWN)
 
 
-class CallRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One call that counts. `outcome` is `None` until it is over; `key` tells it from namesakes with the same `id`."""
-
-    key: str
-    id: str
-    started_at: datetime
-    first_received_at: datetime
-    last_received_at: datetime
-    answered_at: datetime | None
-    ended_at: datetime | None
-    inbound: bool
-    answered: bool
-    ended: bool
-    presumed: bool
-    state: CallState
-    outcome: str | None
-    caller_number: str | None
-    caller_name: str | None
-    dialled_number: str | None
-    talk_ms: int | None
-    voicemail: bool
-    visits: tuple[VisitRow, ...]
-    agents: tuple[AgentRow, ...]
+def ended(scene: Scene) -> views.Panel:
+    calls = _ended(scene.board, scene.look, scene.board.rules.day_of(scene.now))
+    return _panel(scene, "ended", "Just ended", "No call has ended today", calls, ENDED_SHOWN)
 
 
-def row_of(board: Board, call: Call) -> CallRow:
-    """The row of a call on `board`, as it stands there now."""
-    part = contribution(call)
-    over = call.ended_heard_at is not None
-    return CallRow(
-        key=call.key,
-        id=call.id,
-        started_at=call.started_at,
-        first_received_at=call.first_received_at,
-        last_received_at=call.last_received_at,
-        answered_at=call.answered_at,
-        ended_at=call.ended_at,
-        inbound=part.inbound,
-        answered=part.answered,
-        ended=part.ended,
-        presumed=board.is_presumed(call),
-        state=call.state(),
-        outcome=call.outcome() if over else None,
-        caller_number=call.caller_number,
-        caller_name=call.caller_name,
-        dialled_number=call.dialled_number,
-        talk_ms=call.talk_ms,
-        voicemail=bool(call.voicemails),
-        visits=tuple(
-            VisitRow(visit.place, entered_at(call, visit), told.outcome, told.wait_ms, told.talk_ms)
-            for visit, told in zip(call.visits.values(), part.visits, strict=True)
-        ),
-        agents=tuple(
-            AgentRow(told.agent, told.answered, told.missed, told.outbound, told.talk_ms)
-            for told in part.agents
-            if told.answered or told.missed or told.outbound or told.talk_ms
-        ),
+def _ended(board: Board, look: Look, day: date) -> list[Call]:
+    calls = board.ended_calls(day, _LOOKED_THROUGH if look.is_narrowed else ENDED_SHOWN)
+    return [call for call in calls if belongs(board, look, call)][:ENDED_SHOWN]
+
+
+def _panel(scene: Scene, kind: PanelKind, title: str, empty: str, calls: list[Call], most: int) -> views.Panel:
+    longest = calls[0].key if kind == "waiting" and calls else None
+    key, total = f"calls-{kind}", len(calls)
+    return views.Panel(
+        key=key,
+        kind=kind,
+        title=views.Title(key=f"{key}-title", text=title, total=total, hidden=max(0, total - most)),
+        empty=empty,
+        tiles=tuple(_row(scene, call, call.key == longest) for call in calls[:most]),
     )
 
 
-def entered_at(call: Call, visit: Visit) -> datetime:
-    """Where the visit's wait begins: by the PBX's word if there is one, so that neither order nor delay matters."""
-    told = (visit.summary.call_started_at if visit.summary else None) or call.told_start_at
-    return told or visit.entered_at or call.first_received_at
+def _row(scene: Scene, call: Call, longest: bool) -> views.CallRow:
+    state = call.state()
+    since = {"ended": call.ended_at, "talking": call.answered_at}.get(state) or waiting_since(call)
+    caller, number = scene.caller(call)
+    return views.CallRow(
+        key=key_of("call", call.key),
+        id=call.id,
+        direction="inbound" if call.is_inbound else "outbound",
+        state=state,
+        result=_RESULTS[call.outcome()] if state == "ended" else "",
+        caller=caller,
+        number=number,
+        place=where(call),
+        agents=_agents(scene.board, list(call.offers if state == "ended" else call.phones())),
+        since_ms=milliseconds(since),
+        talk_seconds=None if call.talk_ms is None else call.talk_ms // 1000,
+        voicemail=bool(call.voicemails),
+        longest=longest,
+        alarm=scene.wait_alarm(call) if state in ("waiting", "ringing") and call.is_inbound else "calm",
+    )
+
+
+def where(call: Call) -> str:
+    return ", ".join(place.name for place in call.standing)
+
+
+def _agents(board: Board, agents: list[str]) -> str:
+    named = ", ".join(name_of(board, agent) for agent in agents[:_AGENTS_NAMED])
+    return named + (" …" if len(agents) > _AGENTS_NAMED else "")

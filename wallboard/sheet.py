@@ -11,10 +11,10 @@ from datetime import date
 
 import msgspec
 
+from wallboard.day_rows import AgentRow, CallRow, VisitRow
 from wallboard.events import Place
 from wallboard.explain import Terms, call_numbers, visit_numbers
 from wallboard.intervals import Cuts
-from wallboard.rows import AgentRow, CallRow, VisitRow
 
 
 class Tally(msgspec.Struct, frozen=True, kw_only=True):

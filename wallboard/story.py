@@ -16,11 +16,11 @@ from wallboard.archive import Archive
 from wallboard.board import Board, Rules
 from wallboard.bodies import Body, Unreadable, decode
 from wallboard.calls import Call
+from wallboard.day_rows import CallRow, row_of
 from wallboard.events import AnyEvent
 from wallboard.intake import sample
 from wallboard.journal import Delivery, Entry
 from wallboard.parse import Reader, Unrecognised, type_of
-from wallboard.rows import CallRow, row_of
 from wallboard.settings import parse_meaning
 
 MARGIN = timedelta(minutes=10)

@@ -1,145 +1,138 @@
-"""A call's way in the order of time, and what it adds to which number, in words; knows no journal and no page."""
+"""One call's way so far, in the order of things: queues, rings, answers; knows no other call, no page and no now.
+
+A ring begins when we hear of it and ends when the PBX says, so a length is as true as the two clocks agree.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 
 import msgspec
 
-from wallboard import words as say
 from wallboard.calls import Call
-from wallboard.events import Answered, AnyEvent, Completed, Rang, Summarised
-from wallboard.explain import CALLS, VISITS, Terms, call_numbers, visit_numbers
-from wallboard.offers import later
-from wallboard.rows import CallRow, entered_at
+from wallboard.offers import Offer, Visit, span_ms
 
-_RESULTS = {"answered": "answered", "missed": "missed", "answered_elsewhere": "answered elsewhere", None: "ringing"}
+TOGETHER = timedelta(seconds=2)
+_NAMED = 3
+_KINDS = {"queue": "queue", "ring_group": "ring group"}
+
+NameOf = Callable[[str], str]
 
 
 class Step(msgspec.Struct, frozen=True):
-    """`seconds` is how long it lasted, `None` where that is not known or means nothing."""
+    """`since` is set while it lasts, `lasted_ms` when it is over and that is known; `short` goes into one line."""
 
     at: datetime
     text: str
-    seconds: float | None = None
-    place: str = ""
+    short: str
+    lasted_ms: int | None = None
+    since: datetime | None = None
 
 
-class Ring(msgspec.Struct, frozen=True):
-    """One ring of one phone; `until` is `None` while it rings, or where its end is not known."""
-
+class _Ring(msgspec.Struct, frozen=True):
+    at: datetime
     agent: str
-    place: str
-    since: datetime
-    until: datetime | None
-
-    @property
-    def seconds(self) -> float | None:
-        """`None` also where the clocks disagree: a ring's start is by ours, its end by the PBX's."""
-        lasted = (self.until - self.since).total_seconds() if self.until else -1.0
-        return lasted if lasted >= 0 else None
+    ended_at: datetime | None
+    since: datetime | None
 
 
-def way_of(call: Call, row: CallRow, heard: tuple[AnyEvent, ...]) -> list[Step]:
-    """Every step in the order of time."""
-    return sorted(_steps(call, row, heard), key=lambda step: step.at)
+def way(call: Call, name_of: NameOf) -> tuple[Step, ...]:
+    """Every step, oldest first."""
+    steps = [*_visits(call), *_rings(call, name_of), *_answers(call, name_of)]
+    return tuple(sorted(steps, key=lambda step: step.at))
 
 
-def rings_of(heard: tuple[AnyEvent, ...]) -> list[Ring]:
-    """Each ring that was heard of, in the order in which they began."""
-    open_rings: dict[str, Rang] = {}
-    rings: list[Ring] = []
-    for event in heard:
-        for agent, until in _ends(event, open_rings):
-            rang = open_rings.pop(agent)
-            rings.append(_ring(rang, until))
-        if isinstance(event, Rang):
-            open_rings[event.agent] = event
-    rings += [_ring(rang, None) for rang in open_rings.values()]
-    return sorted(rings, key=lambda ring: ring.since)
-
-
-def _ends(event: AnyEvent, ringing: dict[str, Rang]) -> list[tuple[str, datetime]]:
-    """Whose ring an event ends, and when."""
-    match event:
-        case Answered():
-            at = event.connected_at or event.received_at
-            others = [agent for agent, rang in ringing.items() if set(rang.places) & set(event.places)]
-            return [(agent, at) for agent in {event.agent, *others} if agent in ringing]
-        case Completed() if event.agent in ringing:
-            end = event.connected_at or later(event.call_started_at, event.call_duration_ms)
-            return [(event.agent, end or event.received_at)]
-        case Summarised():
-            end = later(event.call_started_at, event.call_duration_ms) or event.received_at
-            return [(agent, end) for agent, rang in ringing.items() if event.place in rang.places]
-    return []
-
-
-def _ring(rang: Rang, until: datetime | None) -> Ring:
-    return Ring(rang.agent, ", ".join(place.name for place in rang.places), rang.received_at, until)
-
-
-def _steps(call: Call, row: CallRow, heard: tuple[AnyEvent, ...]) -> Iterator[Step]:
-    names = {key: _person(offer.name, key) for key, offer in call.offers.items()}
-    if row.inbound:
-        yield Step(row.started_at, f"Called {row.dialled_number or 'a number that was not told'}")
-    for visit, told in zip(call.visits.values(), row.visits, strict=True):
-        yield Step(entered_at(call, visit), "Began to wait", place=visit.place.name)
-        yield from _end_of_visit(row, told.outcome, told.wait_ms, visit.place.name, entered_at(call, visit))
-    for ring in rings_of(heard):
-        verb = "Rang" if row.inbound else "Dialled by"
-        # Of a call that was posted afterwards a ring is heard of only after its end.
-        began = min(ring.since, ring.until or ring.since)
-        yield Step(began, f"{verb} {names[ring.agent]}", ring.seconds, ring.place)
-    for key, offer in call.offers.items():
-        if offer.answer_at is not None:
-            talk = call.offer_talk_ms(offer)
-            what = "Answered by" if offer.inbound else "Connected, from"
-            yield Step(offer.answer_at, f"{what} {names[key]}, talk", talk / 1000 if talk else None)
-    yield from (Step(at or heard_at, "Voicemail left") for at, (_, heard_at) in call.voicemails.items())
-    if row.presumed:
-        yield Step(row.last_received_at, "Last heard of; presumed ended, for its end never came")
-    elif row.ended_at is not None:
-        yield Step(row.ended_at, f"Ended: {row.outcome}")
-
-
-def _end_of_visit(row: CallRow, outcome: str, wait_ms: int | None, place: str, began: datetime) -> Iterator[Step]:
-    if outcome in ("abandoned", "unanswered"):
-        at = later(began, wait_ms) or row.ended_at or row.last_received_at
-        yield Step(at, f"Left, {outcome}, after", None if wait_ms is None else wait_ms / 1000, place)
-
-
-def _person(name: str | None, key: str) -> str:
-    return key if name in (None, key) else f"{name} ({key})"
-
-
-def offers_of(call: Call, heard: tuple[AnyEvent, ...]) -> list[tuple[str, str, str, str, str]]:
-    """Agent, rings with their lengths, result, missed rings, talk: one line an offer, in the order first heard of."""
-    rings = rings_of(heard)
-    lines = []
-    for key, offer in call.offers.items():
-        mine = [say.duration(ring.seconds) for ring in rings if ring.agent == key]
-        result = _RESULTS[call.result(offer)] if offer.inbound else "placed"
-        talk = call.offer_talk_ms(offer)
-        missed = str(call.missed_rings(offer)) if offer.inbound else say.NONE
-        lines.append(
-            (_person(offer.name, key), ", ".join(mine) or say.NONE, result, missed, say.milliseconds(talk or None))
+def _visits(call: Call) -> Iterator[Step]:
+    for visit in call.visits.values():
+        outcome = call.visit_outcome(visit)
+        name = f"{_KINDS[visit.place.kind]} {visit.place.name}"
+        is_open = outcome == "open" and call.visit_state(visit) in ("waiting", "ringing")
+        yield Step(
+            at=_entered_at(call, visit),
+            text=f"Waits in {name}" if is_open else f"Waited in {name}",
+            short="",
+            lasted_ms=call.visit_wait_ms(visit),
+            since=call.visit_since(visit) if is_open else None,
         )
-    return lines
 
 
-def adds(row: CallRow, terms: Terms) -> Iterator[tuple[str, str]]:
-    """To what, and to which numbers the call adds."""
-    if not row.inbound or row.visits or row.agents:
-        yield "The day", ", ".join(CALLS[name].title.lower() for name in call_numbers(row))
-    for visit in row.visits:
-        counted = [VISITS[name].title.lower() for name in visit_numbers(visit, terms) if name in VISITS]
-        waited = f", wait {say.milliseconds(visit.wait_ms)}" if visit.wait_ms is not None else ""
-        talked = f", talk {say.milliseconds(visit.talk_ms)}" if visit.talk_ms is not None else ""
-        yield visit.place.name, ", ".join(counted) + waited + talked
-    for part in row.agents:
-        counts = {"answered": part.answered, "missed": part.missed, "outbound": part.outbound}
-        said = [f"{name} {count}" if count > 1 else name for name, count in counts.items() if count]
-        talked = f"talk {say.milliseconds(part.talk_ms)}" if part.talk_ms else ""
-        yield f"Agent {part.agent}", ", ".join(filter(None, (*said, talked)))
+def _entered_at(call: Call, visit: Visit) -> datetime:
+    """A later visit of which no entry was told begins with its first ring."""
+    if visit.entered_at is not None or visit is next(iter(call.visits.values())):
+        return call.visit_since(visit)
+    rung = [offer.rung_at[-1] for offer in call.offers.values() if visit.place in offer.places and offer.rung_at]
+    return min(rung, default=call.started_at)
+
+
+def _rings(call: Call, name_of: NameOf) -> Iterator[Step]:
+    together: list[_Ring] = []
+    for ring in sorted((ring for offer in call.offers.values() for ring in _rings_of(call, offer)), key=_began):
+        if together and not _is_with(together[0], ring):
+            yield _rang(call, together, name_of)
+            together = []
+        together.append(ring)
+    if together:
+        yield _rang(call, together, name_of)
+
+
+def _began(ring: _Ring) -> tuple[datetime, str]:
+    return ring.at, ring.agent
+
+
+def _rings_of(call: Call, offer: Offer) -> Iterator[_Ring]:
+    """Starts and ends by turns. A ring whose end nobody told ended when the call was answered."""
+    ends = sorted(ending.end_at for ending in offer.ring_endings() if ending.end_at is not None)
+    for number, at in enumerate(offer.rung_at):
+        last = number == len(offer.rung_at) - 1
+        since = offer.ringing_since if last and call.state() != "ended" else None
+        ended_at = ends[number] if number < len(ends) else offer.answer_at or call.answered_at
+        yield _Ring(at, offer.agent, None if since else ended_at, since)
+    for end in ends[len(offer.rung_at) :]:
+        yield _Ring(end, offer.agent, None, None)
+
+
+def _is_with(first: _Ring, ring: _Ring) -> bool:
+    if ring.at - first.at > TOGETHER or (first.since is None) != (ring.since is None):
+        return False
+    if first.ended_at is None or ring.ended_at is None:
+        return first.ended_at is ring.ended_at
+    return abs(ring.ended_at - first.ended_at) <= TOGETHER
+
+
+def _rang(call: Call, rings: list[_Ring], name_of: NameOf) -> Step:
+    names = [name_of(ring.agent) for ring in rings]
+    who = names[0] if len(names) == 1 else ", ".join(names[:_NAMED])
+    if len(names) > _NAMED:
+        who += f" and {len(names) - _NAMED} more"
+    lasted = max((ms for ring in rings if (ms := span_ms(ring.at, ring.ended_at)) is not None), default=None)
+    since = rings[0].since
+    if not call.is_inbound:
+        verb = f"{who} dials" if since else f"{who} dialled"
+        return Step(rings[0].at, verb, verb, lasted, since)
+    text = f"Rings {who}" if since else f"Rang {who}"
+    return Step(rings[0].at, text, _in_line(text, lasted), lasted, since)
+
+
+def _answers(call: Call, name_of: NameOf) -> Iterator[Step]:
+    for offer in call.offers.values():
+        if not call.is_offer_answered(offer):
+            continue
+        talks = call.phones().get(offer.agent, ("ended", None)) if call.is_talking(offer) else ("ended", None)
+        at = offer.answer_at or offer.talking_heard_at or call.answered_at or call.last_received_at
+        text = f"Answered by {name_of(offer.agent)}" if offer.inbound else "Answered"
+        yield Step(at, text, text, call.offer_talk_ms(offer) or None, talks[1])
+
+
+def _in_line(text: str, lasted_ms: int | None) -> str:
+    return text if lasted_ms is None else f"{text} {round(lasted_ms / 1000)} s"
+
+
+def in_one_line(steps: tuple[Step, ...]) -> str:
+    """`Rang Amy 15 s → rang Ben 8 s → answered by Cem`; empty where nobody's phone has rung yet."""
+    said = [step.short for step in steps if step.short]
+    return " → ".join([*said[:1], *(text[:1].lower() + text[1:] if not _is_named(text) else text for text in said[1:])])
+
+
+def _is_named(text: str) -> bool:
+    return not text.startswith(("Rang ", "Rings ", "Answered"))
