@@ -227,6 +227,44 @@ def test_a_past_day_is_what_the_live_board_showed_when_it_forgot_it(past: Past) 
     assert sheet.rows == sheet_of(board, MONDAY).rows
 
 
+def journal_of(path: Path, deliveries: list[Delivery]) -> Path:
+    store = Store(path)
+    store.write([to_row(n, delivery) for n, delivery in enumerate(deliveries, 1)], [])
+    store.close()
+    return path
+
+
+def test_what_the_server_said_to_itself_changes_nothing_of_a_past_day(
+    past: Past, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    deliveries = [entry.delivery for entry in past.entries]
+    noon, later = past.start + timedelta(hours=7), past.start + timedelta(days=5)
+    saved = Delivery(received_at=noon, body=b'{"slug": "main"}', remark="board_saved")
+    stepped = Delivery(received_at=later, body=b'{"by_ms": 7200000}', remark="clock_stepped")
+    place = next(n for n, delivery in enumerate(deliveries) if delivery.received_at > noon)
+    path = journal_of(tmp_path / "wallboard.db", [*deliveries[:place], saved, *deliveries[place:], stepped])
+    until = later + timedelta(hours=1)
+    plain, said = fold(question(past, until=until)), fold(question(past, path=path, until=until))
+    assert (plain[0], list(plain[1])) == (said[0], list(said[1]))
+    assert "set aside" not in "".join(capfd.readouterr())
+
+
+def test_events_of_a_past_day_that_came_a_week_late_count_in_it(past: Past, tmp_path: Path) -> None:
+    """The whole day but for its first hours came when the PBX was reachable again."""
+    late = timedelta(days=7)
+    deliveries = [entry.delivery for entry in past.entries]
+    early = [delivery for delivery in deliveries if delivery.received_at < past.start + timedelta(hours=4)]
+    rest = [msgspec.structs.replace(d, received_at=d.received_at + late) for d in deliveries[len(early) :]]
+    path = journal_of(tmp_path / "wallboard.db", [*early, *rest])
+    _, rows = fold(question(past, path=path, until=FORGOTTEN_AT + late))
+    board = past.heard(until=FORGOTTEN_AT)
+    told = {key for key, row in sheet_of(board, MONDAY).rows.items() if not row.presumed}
+    found = {row.key: row for row in rows}
+    assert told <= set(found)
+    for key in told:
+        assert found[key].visits == row_of(board, board.calls[key]).visits
+
+
 def test_another_process_counts_the_same(past: Past) -> None:
     async def count() -> tuple[object, list[object]]:
         head: object = None

@@ -21,11 +21,12 @@ from wallboard.day_rows import CallRow, row_of
 from wallboard.events import AnyEvent
 from wallboard.intake import Intake
 from wallboard.intervals import Cuts
-from wallboard.journal import Entry
+from wallboard.journal import EVENTS_LOST, Entry
 from wallboard.journal.sqlite import SqliteJournal
 from wallboard.parse import Reader, Unrecognised
 
 _DAY = timedelta(days=1)
+_HEEDED = (EVENTS_LOST, "clock_stepped")
 LEAD = timedelta(hours=6)
 """Folded before the day: an event without its call's start is still one of a call of the evening before, and a clock
 that was set by less than this hides nothing."""
@@ -80,9 +81,16 @@ def _folded(question: Question) -> Board:
     board = _Remembering(rules)
     intake = Intake(question.reader, board, SqliteJournal(question.path), Clock(), lambda: None)
     for entry in _entries(Archive(question.path), cuts, question.until):
-        if entry.delivery.received_at < cuts.end or _is_of(entry, question, board):
+        if _is_to_be_heard(entry, cuts, question, board):
             intake.apply(entry)
     return board
+
+
+def _is_to_be_heard(entry: Entry, cuts: Cuts, question: Question, board: Board) -> bool:
+    delivery = entry.delivery
+    if delivery.remark is not None:  # a step of the clock restates what the live board knew then, not what it had known
+        return delivery.remark in _HEEDED and delivery.received_at < cuts.end + _DAY
+    return delivery.refusal is None and (delivery.received_at < cuts.end or _is_of(entry, question, board))
 
 
 def _entries(archive: Archive, cuts: Cuts, until: datetime) -> Iterator[Entry]:
@@ -94,14 +102,11 @@ def _entries(archive: Archive, cuts: Cuts, until: datetime) -> Iterator[Entry]:
 
 def _is_of(entry: Entry, question: Question, board: Board) -> bool:
     """Whether an entry that came after the day can tell of it: most of the next day's do not."""
-    delivery = entry.delivery
-    if delivery.remark is not None or delivery.refusal is not None:
-        return delivery.remark is not None
     try:
-        bodies = decode(delivery.body)
+        bodies = decode(entry.delivery.body)
     except Unreadable:
         return False
-    events = (question.reader.read(body, delivery.received_at) for body in bodies)
+    events = (question.reader.read(body, entry.delivery.received_at) for body in bodies)
     return any(_tells_of(event, question, board) for event in events)
 
 
