@@ -16,7 +16,7 @@ from wallboard.archive import Archive
 from wallboard.board import Board, Rules
 from wallboard.clock import Clock
 from wallboard.day_rows import row_of
-from wallboard.days import Live
+from wallboard.days import Days, Live
 from wallboard.explain import ABANDON_RATE, LEVELS, Terms, share
 from wallboard.history import Question, fold
 from wallboard.intake import Intake
@@ -289,6 +289,29 @@ def test_a_day_whose_journal_cannot_be_read_says_so(past: Past, tmp_path: Path) 
 
     with pytest.raises(RecountFailed, match="unable to open"):
         asyncio.run(count())
+
+
+def test_a_day_that_could_not_be_counted_is_tried_again_when_it_is_asked_for_again(past: Past, tmp_path: Path) -> None:
+    now = past.start + timedelta(days=4)
+    clock = Clock(wall=now.timestamp)
+
+    async def ask(days: Days) -> Sheet | None:
+        while (sheet := await days.sheet(MONDAY)) is None:
+            await asyncio.sleep(0.05)
+        return sheet
+
+    async def ask_twice() -> None:
+        path = tmp_path / "wallboard.db"
+        days = Days(Board(RULES), SqliteJournal(path), path, clock, READER, Terms(), retention_days=30)
+        with pytest.raises(RecountFailed, match="unable to open"):
+            await ask(days)
+        journal_of(path, [entry.delivery for entry in past.entries])
+        sheet = await ask(days)
+        assert sheet is not None
+        assert sheet.calls["inbound_offered"] > 100
+        assert await days.sheet(MONDAY) is sheet, "it is counted once"
+
+    asyncio.run(ask_twice())
 
 
 def test_a_counting_that_is_broken_off_leaves_no_process(past: Past) -> None:
