@@ -5,7 +5,7 @@
   "use strict";
 
   const CHECK_EVERY = 250; // milliseconds, as all of these
-  const STALE_AFTER = 4500;
+  const STALE_AFTER = 4200; // two heartbeats and a little: with the time of a check, less than five seconds
   const DEAD_AFTER = 7000;
   const FIRST_RETRY = 300;
   const LAST_RETRY = 10000;
@@ -33,6 +33,9 @@
   let pollAt = 0;
   let renewing = false;
   let missing = false; // a fragment had no place on the page
+  let opened = 0; // streams, as all of these since the page was loaded
+  let missed = 0; // fragments without a place
+  let beatAt = null; // the last heartbeat, of the stream or of a poll
 
   function path(last) {
     return address + "/" + last + location.search;
@@ -48,8 +51,10 @@
     stream = mine;
     streamHeardAt = performance.now();
     barren += 1;
+    opened += 1;
     on("tiles", onTiles);
     on("heartbeat", onHeartbeat);
+    on("command", onCommand);
     on("farewell", drop);
     on("error", drop);
   }
@@ -76,6 +81,11 @@
     const beat = JSON.parse(event.data);
     if (beat.boot === root.dataset.boot) root.dataset.sequence = beat.sequence;
     learn(beat);
+  }
+
+  function onCommand(event) {
+    heardStream();
+    document.dispatchEvent(new CustomEvent("wallboard:command", { detail: JSON.parse(event.data) }));
   }
 
   function heardStream() {
@@ -107,7 +117,8 @@
   }
 
   function learn(beat) {
-    window.wallboard.heardServerTime(beat.server_now, beat.boot + ":" + beat.clock_steps);
+    beatAt = performance.now();
+    wallboard.heardServerTime(beat.server_now, beat.boot + ":" + beat.clock_steps);
     if (beat.build !== root.dataset.build) renew(beat.build);
   }
 
@@ -138,20 +149,12 @@
     return response.json();
   }
 
-  // A new build reloads the page, spread over some seconds and only when that build answers: an error
-  // page would have no keeper to bring the board back.
+  // A new build reloads the page, spread over some seconds and only when that build answers.
   function renew(build) {
     if (renewing) return;
     renewing = true;
     setTimeout(function () {
-      fetch(location.href, { cache: "no-store", credentials: "same-origin", redirect: "error" })
-        .then(function (response) {
-          return response.status === 200 ? response.text() : "";
-        })
-        .then(function (text) {
-          if (text.indexOf('data-build="' + build + '"') >= 0) location.reload();
-        })
-        .catch(function () {});
+      wallboard.leave(location.href, 'data-build="' + build + '"');
     }, Math.random() * RELOAD_WITHIN);
     setTimeout(function () {
       renewing = false;
@@ -159,9 +162,17 @@
   }
 
   function setLink(link) {
-    if (root.dataset.link !== link) root.dataset.link = link;
+    const changed = root.dataset.link !== link;
+    if (changed) root.dataset.link = link;
     const said = link === "live" ? "" : heardAt === null ? "Connecting" : "Not live";
     if (word.textContent !== said) word.textContent = said;
+    if (changed) document.dispatchEvent(new Event("wallboard:link"));
+  }
+
+  // How the stream has fared, for whoever asks.
+  function health() {
+    const age = beatAt === null ? null : Math.round(performance.now() - beatAt);
+    return { reconnects: Math.max(0, opened - 1), ageMs: age, missing: missed };
   }
 
   function check() {
@@ -192,7 +203,9 @@
 
   document.body.addEventListener("htmx:oobErrorNoTarget", function () {
     missing = true;
+    missed += 1;
   });
+  wallboard.link = health;
   window.addEventListener("online", checkAtOnce);
   document.addEventListener("visibilitychange", checkAtOnce);
   setInterval(check, CHECK_EVERY);

@@ -14,7 +14,8 @@ ORDER = [
     "journal.store", "journal.soundness", "journal.mending", "journal.custody", "journal.sqlite", "offers", "calls",
     "ledger", "totals", "limits", "namesakes", "usual", "board", "figures", "state", "definitions", "views", "lamps",
     "notices", "tiles", "render", "feed", "bell", "clock", "screens", "intake", "access", "front", "stream", "webhook",
-    "pages", "desk", "walls", "api", "application", "refusals", "connection", "server",
+    "pages", "desk", "engines", "televisions", "tv_pages", "walls", "api", "application", "refusals", "connection",
+    "server",
 ]  # fmt: skip
 OUTSIDE = {"__init__", "__main__", "replay", "sender"}
 NO_CLOCK = [*ORDER[1:4], *ORDER[ORDER.index("offers") : ORDER.index("feed")]]

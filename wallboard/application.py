@@ -34,8 +34,10 @@ from wallboard.parse import Reader
 from wallboard.render import Renderer
 from wallboard.screens import Screens, build_of
 from wallboard.settings import Settings, SettingsError, read_settings, require_serving
+from wallboard.televisions import Televisions
 from wallboard.tiles import Look
 from wallboard.totals import Thresholds
+from wallboard.tv_pages import TvPages
 from wallboard.walls import OwnPagesOnly, Walls
 from wallboard.webhook import Door
 
@@ -97,6 +99,7 @@ def create_app(settings: Settings) -> Starlette:
     api = Api(settings, intake, journal, clock, screens, front)
     pages = Pages(settings, intake, clock, screens, renderer, front)
     desk = Desk(renderer.environment, clock, bell, front, boot=screens.boot, build=screens.build)
+    tvs = TvPages(Televisions(), desk, screens.tell, screens.build)
     door = Door(intake, settings.pbx_tokens, front)
 
     app = Starlette(
@@ -110,6 +113,11 @@ def create_app(settings: Settings) -> Starlette:
             Route("/boards/{slug}/stream", pages.guarded(pages.stream)),
             Route("/boards/{slug}/tiles", pages.guarded(pages.tiles)),
             Route("/supervisor/stream", pages.guarded(desk.stream)),
+            Route("/supervisor/tvs", pages.guarded(tvs.all)),
+            Route("/supervisor/tvs/{id}", pages.guarded(tvs.one)),
+            Route("/supervisor/tvs/{id}", pages.guarded(tvs.order), methods=["POST"]),
+            Route("/tvs/{id}", pages.guarded(tvs.report), methods=["POST"]),
+            Route("/diag", pages.guarded(tvs.diag)),
             Route("/api/v1/state", api.state),
             Route("/healthz", api.healthz),
             Route("/readyz", api.readyz),

@@ -14,6 +14,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from wallboard.definitions import Definition
 from wallboard.views import AgentTile, Board, CallRow, Header, Hero, Notice, Panel, View, VisitTile
 
 TEMPLATES: dict[type[View], str] = {
@@ -26,6 +27,7 @@ TEMPLATES: dict[type[View], str] = {
     Panel: "tiles/panel.html",
 }
 
+_PLAIN = Definition()
 KEPT_FRAGMENTS = 2048
 """How many drawn fragments are kept for reuse: some five full boards of 400 tiles. 8192 held 50 MB in a soak."""
 
@@ -53,14 +55,15 @@ class Renderer:
         """One fragment: a tile, a panel with its tiles, the header, the hero row or the notice."""
         return self._draw(view).encode()
 
-    def page(self, board: Board, *, boot: str, build: str, now_ms: int) -> bytes:
+    def page(self, board: Board, *, boot: str, build: str, now_ms: int, definition: Definition = _PLAIN) -> bytes:
         """The whole page, its tiles drawn, `data-link` stale until the stream has spoken.
 
         `now_ms` is the server's clock, milliseconds since the epoch: the browser ticks from it until
-        the first heartbeat. Only this method needs it, and only the root element shows it.
+        the first heartbeat. Only this method needs it, and only the root element shows it. The `definition`
+        tells the screen what it does by itself: sound, dimming, rotation.
         """
         template = self.environment.get_template("board.html")
-        return template.render(board=board, boot=boot, build=build, now_ms=now_ms).encode()
+        return template.render(board=board, boot=boot, build=build, now_ms=now_ms, definition=definition).encode()
 
     def snapshot(self, board: Board) -> bytes:
         """Every fragment of the board; the floor comes whole, so that what is gone disappears."""

@@ -78,6 +78,11 @@ class Screens:
         board = self._compose(self._clock.now())
         return {**self.pulse(), "sequence": board.sequence, "html": self._renderer.snapshot(board).decode()}
 
+    async def tell(self, slug: str, said: bytes) -> None:
+        """Sends one message, as it is, to all who watch the board `slug`."""
+        if slug == self.slug:
+            await self.feed.beat(said)
+
     def farewell(self) -> None:
         self.feed.close(message("farewell", b"{}"))
 
