@@ -150,6 +150,7 @@
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify(body),
+      referrerPolicy: "same-origin", // without it Chromium 69 hides where the page is from, and is refused
       credentials: "same-origin",
     })
       .then(function (response) { return response.ok ? response.json() : Promise.reject(response.status); })

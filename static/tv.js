@@ -76,6 +76,7 @@
           cache: "no-store",
           credentials: "same-origin",
           redirect: "error",
+          referrerPolicy: "same-origin", // without it Chromium 69 hides where the page is from, and is refused
         },
         options
       )
@@ -159,7 +160,7 @@
     lastError = String(event.reason);
   });
   window.addEventListener("pagehide", function () {
-    send("closed", { keepalive: true }).catch(function () {});
+    send("closed", { keepalive: true, headers: {} }).catch(function () {}); // Chromium 69 keeps alive what is plain
   });
   document.addEventListener("wallboard:link", reportSoon);
   document.addEventListener("wallboard:command", function (event) {

@@ -117,6 +117,7 @@ def create_app(settings: Settings) -> Starlette:
             Route("/supervisor/tvs/{id}", pages.guarded(tvs.one)),
             Route("/supervisor/tvs/{id}", pages.guarded(tvs.order), methods=["POST"]),
             Route("/tvs/{id}", pages.guarded(tvs.report), methods=["POST"]),
+            Route("/tvs/{id}", pages.guarded(tvs.last_report)),
             Route("/diag", pages.guarded(tvs.diag)),
             Route("/api/v1/state", api.state),
             Route("/healthz", api.healthz),

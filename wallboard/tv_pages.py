@@ -24,7 +24,7 @@ Tell = Callable[[str, bytes], Awaitable[None]]
 
 
 class TvPages:
-    """`POST /tvs/<id>` for the televisions; the rest for people."""
+    """`/tvs/<id>` for the televisions and for scripts; the rest for people."""
 
     def __init__(self, televisions: Televisions, desk: Desk, tell: Tell, build: str) -> None:
         self._televisions = televisions
@@ -48,6 +48,15 @@ class TvPages:
         except TooMany:
             return _refusal(429, "too_many", "A television reports every 20 s.", {"Retry-After": "10"})
         return JSONResponse(msgspec.to_builtins(answer), headers=NO_STORE)
+
+    async def last_report(self, request: Request) -> Response:
+        """200 how one television is, as JSON for scripts · 404."""
+        one = self._televisions.standing(request.path_params["id"], self._build)
+        if one is None:
+            return _refusal(404, "not_found", "No television of that id has reported.")
+        told = {"word": one.word, "heard_seconds": one.heard_seconds, "engine": one.tv.engine, "name": one.tv.name}
+        parts = {"report": one.tv.report, "diagnosis": one.tv.diagnosis}
+        return JSONResponse({**told, **msgspec.to_builtins(parts)}, headers=NO_STORE)
 
     async def diag(self, request: Request) -> Response:
         """200 the page on which a screen examines itself."""
