@@ -22,7 +22,7 @@ STARTS_WITHIN_SECONDS = 20.0
 ANSWERS_WITHIN_SECONDS = 30.0
 FLAGS = ("--headless", "--no-sandbox", "--no-zygote", "--disable-gpu", "--disable-dev-shm-usage",
          "--disable-background-networking", "--no-first-run", "--remote-debugging-port=0", "--hide-scrollbars",
-         "--autoplay-policy=no-user-gesture-required", "--mute-audio")  # fmt: skip
+         "--mute-audio")  # fmt: skip
 
 
 class DevtoolsError(Exception):
@@ -30,12 +30,20 @@ class DevtoolsError(Exception):
 
 
 class Browser:
-    """A browser process with one page of `width`×`height`, its profile in `folder`."""
+    """A browser process with one page of `width`×`height`, its profile in `folder`.
 
-    def __init__(self, program: Path, folder: Path, *, libraries: Path | None, width: int, height: int) -> None:
+    `may_sound` lets the page sound before anybody has touched it.
+    """
+
+    def __init__(
+        self, program: Path, folder: Path, *, libraries: Path | None = None, width: int = 1920, height: int = 1080,
+        may_sound: bool = True,
+    ) -> None:  # fmt: skip
         path = f"{libraries}:{os.environ.get('LD_LIBRARY_PATH', '')}" if libraries and libraries.is_dir() else ""
         environment = dict(os.environ) | ({"LD_LIBRARY_PATH": path} if path else {})
-        command = [str(program), *FLAGS, f"--user-data-dir={folder}", f"--window-size={width},{height}", "about:blank"]
+        autoplay = "no-user-gesture-required" if may_sound else "document-user-activation-required"
+        own = (f"--autoplay-policy={autoplay}", f"--user-data-dir={folder}", f"--window-size={width},{height}")
+        command = [str(program), *FLAGS, *own, "about:blank"]
         self._log = (folder.parent / f"{folder.name}.log").open("w+")
         self._process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=self._log)
         try:
