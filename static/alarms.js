@@ -21,24 +21,20 @@
   let beepAt = 0;
 
   // Low numbers of the whole day stay low until it ends: they sound once, but keep no light on and repeat nothing.
-  function isOfNow(name) {
-    return name !== "hero level";
+  function isOfNow(element) {
+    return element.dataset.figure !== "level" && element.dataset.alarmOf !== "day";
   }
 
+  // The elements in alarm; null while nobody knows.
   function alarms() {
     if (root.dataset.link !== "live") return null;
-    return named(HERO, function (element) {
-      return "hero " + element.dataset.figure;
-    }).concat(
-      named(PLACES, function (element) {
-        const queue = element.dataset.queue;
-        return queue === undefined ? "ring group " + element.dataset.ringGroup : "queue " + queue;
-      })
-    );
+    return Array.prototype.slice.call(document.querySelectorAll(HERO + ", " + PLACES));
   }
 
-  function named(selector, name) {
-    return Array.prototype.map.call(document.querySelectorAll(selector), name);
+  function nameOf(element) {
+    const data = element.dataset;
+    if (data.figure !== undefined) return "hero " + data.figure;
+    return data.queue === undefined ? "ring group " + data.ringGroup : "queue " + data.queue;
   }
 
   function alarmNow() {
@@ -72,13 +68,14 @@
     if (state() === "off") return ask(false);
     if (Context && !context) context = new Context();
     ask(state() === "blocked");
-    const names = alarms();
-    if (names === null) return;
+    const found = alarms();
+    if (found === null) return;
+    const names = found.map(nameOf);
     const isNew = names.some(function (name) {
       return standing.indexOf(name) < 0;
     });
     remember(names);
-    const lasts = root.dataset.sound === "while" && names.some(isOfNow) && performance.now() >= beepAt;
+    const lasts = root.dataset.sound === "while" && found.some(isOfNow) && performance.now() >= beepAt;
     if ((isNew || lasts) && state() === "ready") beep();
   }
 

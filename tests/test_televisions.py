@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from wallboard.engines import engine_of, is_too_old, platform_of
+from wallboard.engines import engine_of, is_old, platform_of
 from wallboard.televisions import MOST, Diagnosis, Report, Televisions, TooMany
 
 BUILD = "b1"
@@ -49,6 +49,8 @@ CHROME = "Mozilla/5.0 ({}) AppleWebKit/537.36 (KHTML, like Gecko) {} Safari/537.
     ("Mozilla/5.0 (X11; Linux x86_64; rv:115.0) Gecko/20100101 Firefox/115.0", "Gecko 115", "Linux"),
     ("Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/16.1 Safari/605",
      "WebKit 605", "macOS"),
+    (CHROME.format("SMART-TV; LINUX; Tizen 6.0", "76.0.3809.146/6.0 TV"), "Chromium 76", "Tizen"),
+    (CHROME.format("SMART-TV; LINUX; Tizen 5.0", "Version/5.0 TV"), "WebKit 537", "Tizen"),
     ("curl/8", "unknown", ""),
     ("", "unknown", ""),
 ])  # fmt: skip
@@ -58,10 +60,10 @@ def test_the_engine_and_the_system_are_read_from_what_a_browser_calls_itself(
     assert (engine_of(agent), platform_of(agent)) == (engine, platform)
 
 
-def test_only_a_chromium_from_before_69_is_too_old() -> None:
-    ages = {version: is_too_old(CHROME.format("x", f"Chrome/{version}.0")) for version in (47, 68, 69, 156)}
+def test_only_a_chromium_from_before_69_is_old() -> None:
+    ages = {version: is_old(CHROME.format("x", f"Chrome/{version}.0")) for version in (47, 68, 69, 156)}
     assert ages == {47: True, 68: True, 69: False, 156: False}
-    assert not is_too_old("Mozilla/5.0 (X11; rv:60.0) Gecko/20100101")
+    assert not is_old("Mozilla/5.0 (X11; rv:60.0) Gecko/20100101")
 
 
 def test_a_television_that_says_nothing_for_a_minute_is_lost_until_it_reports(tvs: Televisions, watch: Watch) -> None:

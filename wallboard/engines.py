@@ -8,6 +8,7 @@ OLDEST_CHROMIUM = 69
 
 _ENGINES = (
     ("Chromium", re.compile(r"(?:Headless)?Chrom(?:e|ium)/(\d{1,4})")),
+    ("Chromium", re.compile(r"\(KHTML, like Gecko\) (\d{1,3})\.\d+\.\d+\.\d+/")),  # Samsung's apps leave the name out
     ("Gecko", re.compile(r"rv:(\d{1,4})[^)]*\) Gecko/")),
     ("WebKit", re.compile(r"AppleWebKit/(\d{1,4})")),
 )
@@ -31,7 +32,7 @@ def platform_of(agent: str) -> str:
     return next((name for name, mark in _PLATFORMS if mark in agent), "")
 
 
-def is_too_old(agent: str) -> bool:
-    """A Chromium from before the oldest that the board is made for."""
+def is_old(agent: str) -> bool:
+    """A Chromium from before the oldest that the board is made for; it may do all the same."""
     name, _, version = engine_of(agent).partition(" ")
     return name == "Chromium" and int(version) < OLDEST_CHROMIUM

@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from wallboard.desk import NO_STORE, Desk
-from wallboard.engines import engine_of, is_too_old, platform_of
+from wallboard.engines import engine_of, is_old, platform_of
 from wallboard.feed import message
 from wallboard.televisions import LOST_AFTER_SECONDS, Command, Id, Order, Report, Televisions, TooMany
 
@@ -67,7 +67,7 @@ class TvPages:
             agent=agent[:300],
             engine=engine_of(agent),
             platform=platform_of(agent),
-            is_too_old=is_too_old(agent),
+            is_old=is_old(agent),
         )
 
     async def all(self, request: Request) -> Response:
