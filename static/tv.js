@@ -6,6 +6,7 @@
   const CHECK_EVERY = 500; // milliseconds, as all of these
   const REPORT_EVERY = 20000;
   const REPORT_AGAIN = 1500; // at the soonest, when the link has changed
+  const REPORT_RETRY = 4000; // when it did not get through
   const REPORT_GIVES_UP = 8000;
   const IDENTIFY_FOR = 15000;
   const RELOAD_AGAIN = 10000;
@@ -92,6 +93,10 @@
       clearTimeout(alarm);
       reporting = false;
     };
+    const fail = function () {
+      finish();
+      reportAt = Math.min(reportAt, performance.now() + REPORT_RETRY);
+    };
     reporting = true;
     reportedAt = performance.now();
     reportAt = reportedAt + REPORT_EVERY;
@@ -103,7 +108,7 @@
         if (answer.name) identity.rename(answer.name);
         answer.commands.forEach(obey);
       })
-      .then(finish, finish);
+      .then(finish, fail);
   }
 
   function reportSoon() {
