@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv/bin
 
-.PHONY: demo serve test test-newest lint torn crash greedy soak vendor screenshots bench-browser clean
+.PHONY: demo serve test test-newest lint torn crash greedy soak vendor screenshots tvlab bench-browser clean
 
 demo: .venv/.runtime
 	$(VENV)/python -m wallboard demo
@@ -50,6 +50,11 @@ screenshots: .venv/.dev
 bench-browser: .venv/.dev
 	sh scripts/browser.sh
 	$(VENV)/python -m benchmarks.browser
+
+# A busy board in the Chromium builds of old televisions; VERSIONS="69 79" for some. Needs node and npm.
+tvlab: .venv/.dev
+	sh scripts/browser.sh
+	$(VENV)/python -m scripts.tvlab $(VERSIONS)
 
 # SECONDS=600 for a short one; the samples are in build/soak.json while it runs.
 soak: .venv/.dev

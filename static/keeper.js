@@ -5,7 +5,7 @@
   "use strict";
 
   const CHECK_EVERY = 250; // milliseconds, as all of these
-  const STALE_AFTER = 4500;
+  const STALE_AFTER = 4200; // two heartbeats and a little: with the time of a check, less than five seconds
   const DEAD_AFTER = 7000;
   const FIRST_RETRY = 300;
   const LAST_RETRY = 10000;
@@ -34,6 +34,9 @@
   let renewing = false;
   let missing = false; // a fragment had no place on the page
   let gone = false; // the server says that there is no such board; it may come back
+  let opened = 0; // streams, as all of these since the page was loaded
+  let missed = 0; // fragments without a place
+  let beatAt = null; // the last heartbeat, of the stream or of a poll
 
   function path(last) {
     return address + "/" + last + location.search;
@@ -49,8 +52,10 @@
     stream = mine;
     streamHeardAt = performance.now();
     barren += 1;
+    opened += 1;
     on("tiles", onTiles);
     on("heartbeat", onHeartbeat);
+    on("command", onCommand);
     on("farewell", onFarewell);
     on("error", drop);
   }
@@ -85,6 +90,11 @@
     learn(beat);
   }
 
+  function onCommand(event) {
+    heardStream();
+    document.dispatchEvent(new CustomEvent("wallboard:command", { detail: JSON.parse(event.data) }));
+  }
+
   function heardStream() {
     streamMessages += 1;
     streamHeardAt = performance.now();
@@ -115,7 +125,8 @@
   }
 
   function learn(beat) {
-    window.wallboard.heardServerTime(beat.server_now, beat.boot + ":" + beat.clock_steps);
+    beatAt = performance.now();
+    wallboard.heardServerTime(beat.server_now, beat.boot + ":" + beat.clock_steps);
     if (beat.build !== root.dataset.build) renew(beat.build);
   }
 
@@ -147,20 +158,12 @@
     return response.json();
   }
 
-  // A new build reloads the page, spread over some seconds and only when that build answers: an error
-  // page would have no keeper to bring the board back.
+  // A new build reloads the page, spread over some seconds and only when that build answers.
   function renew(build) {
     if (renewing) return;
     renewing = true;
     setTimeout(function () {
-      fetch(location.href, { cache: "no-store", credentials: "same-origin", redirect: "error" })
-        .then(function (response) {
-          return response.status === 200 ? response.text() : "";
-        })
-        .then(function (text) {
-          if (text.indexOf('data-build="' + build + '"') >= 0) location.reload();
-        })
-        .catch(function () {});
+      wallboard.leave(location.href, 'data-build="' + build + '"');
     }, Math.random() * RELOAD_WITHIN);
     setTimeout(function () {
       renewing = false;
@@ -168,9 +171,17 @@
   }
 
   function setLink(link) {
-    if (root.dataset.link !== link) root.dataset.link = link;
+    const changed = root.dataset.link !== link;
+    if (changed) root.dataset.link = link;
     const said = link === "live" ? "" : gone ? "This board no longer exists" : heardAt === null ? "Connecting" : "Not live";
     if (word.textContent !== said) word.textContent = said;
+    if (changed) document.dispatchEvent(new Event("wallboard:link"));
+  }
+
+  // How the stream has fared, for whoever asks.
+  function health() {
+    const age = beatAt === null ? null : Math.round(performance.now() - beatAt);
+    return { reconnects: Math.max(0, opened - 1), ageMs: age, missing: missed };
   }
 
   function check() {
@@ -201,7 +212,9 @@
 
   document.body.addEventListener("htmx:oobErrorNoTarget", function () {
     missing = true;
+    missed += 1;
   });
+  wallboard.link = health;
   window.addEventListener("online", checkAtOnce);
   document.addEventListener("visibilitychange", checkAtOnce);
   setInterval(check, CHECK_EVERY);

@@ -29,6 +29,12 @@
     return Math.max.apply(null, samples) + performance.now();
   }
 
+  // The board's own time of day, as milliseconds of a day that began at the epoch's midnight.
+  function localNow() {
+    const offset = document.querySelector("[data-utc-offset]");
+    return serverNow() + (offset ? Number(offset.dataset.utcOffset) * 1000 : 0);
+  }
+
   function two(number) {
     return (number < 10 ? "0" : "") + number;
   }
@@ -102,7 +108,7 @@
     setTimeout(tickEachSecond, 1005 - (serverNow() % 1000));
   }
 
-  window.wallboard = { heardServerTime: heardServerTime, serverNow: serverNow };
+  window.wallboard = { heardServerTime: heardServerTime, serverNow: serverNow, localNow: localNow };
   document.addEventListener("wallboard:swapped", fill);
   document.addEventListener("wallboard:turned", tick);
   tickEachSecond();

@@ -130,6 +130,14 @@ class Server:
             self.process.wait(10)
 
 
+def chromium() -> str:
+    """The browser's program."""
+    names = [os.environ.get("WALLBOARD_CHROMIUM", ""), "chromium", "chromium-browser", "google-chrome"]
+    path = next((found for name in names if name and (found := shutil.which(name))), None)
+    assert path, "no Chromium: apt-get install chromium, or name one in WALLBOARD_CHROMIUM"
+    return path
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -188,10 +196,7 @@ def faulty(tmp_path: Path, data: Path, faults: Faults) -> Iterator[Server]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Debian's Chromium, headless."""
-    names = [os.environ.get("WALLBOARD_CHROMIUM", ""), "chromium", "chromium-browser", "google-chrome"]
-    path = next((found for name in names if name and (found := shutil.which(name))), None)
-    assert path, "no Chromium: apt-get install chromium, or name one in WALLBOARD_CHROMIUM"
     with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
+        launched = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_FLAGS)
         yield launched
         launched.close()

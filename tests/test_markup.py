@@ -145,7 +145,7 @@ class Watched:
         dialog.dismiss()
 
     def misdeeds(self) -> list[str]:
-        own = re.compile(r"/(setup(/seen)?|boards/main(/stream|/tiles)?|static/[\w./-]+)")
+        own = re.compile(r"/(setup(/seen)?|boards/main(/stream|/tiles)?|tvs/[0-9a-f]{16}|static/[\w./-]+)")
         strange = [
             url for url in self.asked if not (url.startswith(self._server.url) and own.fullmatch(urlsplit(url).path))
         ]

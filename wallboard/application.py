@@ -52,7 +52,9 @@ from wallboard.saving import Saving
 from wallboard.screen import Source
 from wallboard.screens import Screens, build_of
 from wallboard.settings import Settings, SettingsError, read_settings, require_serving
+from wallboard.televisions import Televisions
 from wallboard.totals import Thresholds
+from wallboard.tv_pages import TvPages
 from wallboard.walls import OwnPagesOnly, Walls
 from wallboard.webhook import Door
 
@@ -164,6 +166,7 @@ def create_app(settings: Settings) -> Starlette:
     call_pages = CallPages(desk, days, Archive(settings.sqlite_path.resolve()), reader, clock)
     now = NowPages(desk, renderer.environment, board, journal, clock, desk_rules_of(settings))
     callbacks = CallbackPages(desk, renderer.environment, intake, journal, clock)
+    tvs = TvPages(Televisions(), desk, screens.tell, screens.build)
     door = Door(intake, settings.pbx_tokens, front)
 
     app = Starlette(
@@ -192,6 +195,12 @@ def create_app(settings: Settings) -> Starlette:
             Route("/supervisor/day/{day}/calls", pages.guarded(day_pages.calls)),
             Route("/supervisor/day/{day}/{what}.csv", pages.guarded(day_pages.file)),
             Route("/supervisor/calls/{id:path}", pages.guarded(call_pages.call)),
+            Route("/supervisor/tvs", pages.guarded(tvs.all)),
+            Route("/supervisor/tvs/{id}", pages.guarded(tvs.one)),
+            Route("/supervisor/tvs/{id}", pages.guarded(tvs.order), methods=["POST"]),
+            Route("/tvs/{id}", pages.guarded(tvs.report), methods=["POST"]),
+            Route("/tvs/{id}", pages.guarded(tvs.last_report)),
+            Route("/diag", pages.guarded(tvs.diag)),
             Route("/api/v1/state", api.state),
             Route("/healthz", api.healthz),
             Route("/readyz", api.readyz),

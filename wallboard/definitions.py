@@ -78,6 +78,11 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     dim_to: TimeOfDay | None = None
 
     @property
+    def is_draft(self) -> bool:
+        """Shown beside the editor's form, and on no television."""
+        return self.slug.startswith(DRAFT)
+
+    @property
     def behaviour(self) -> tuple[object, ...]:
         """What the browser does by itself, and is told only when it loads the page; all else is drawn by the server."""
         return (self.theme, self.sound, self.rotation, self.rotation_seconds, self.dim_from, self.dim_to)

@@ -14,7 +14,6 @@ from wallboard import lamps
 from wallboard.access import bearer, is_at_the_machine, is_token
 from wallboard.boards import Boards
 from wallboard.clock import Clock
-from wallboard.definitions import DRAFT
 from wallboard.front import Front
 from wallboard.intake import Intake
 from wallboard.ledger import Ledger, diagnose
@@ -95,7 +94,7 @@ class Pages:
         """200 the board · 404, a page that becomes the board when there is one."""
         if (screen := self._screen(request)) is None:
             return self._not_found()
-        headers = {**_NO_STORE, **(_FRAMED if screen.definition.slug.startswith(DRAFT) else {})}
+        headers = {**_NO_STORE, **(_FRAMED if screen.definition.is_draft else {})}
         return HTMLResponse(screen.page(), headers=headers)
 
     async def stream(self, request: Request) -> Answer:
