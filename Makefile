@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv/bin
 
-.PHONY: demo serve test test-newest lint torn crash greedy soak vendor screenshots clean
+.PHONY: demo serve test test-newest lint torn crash greedy soak vendor screenshots bench-browser clean
 
 demo: .venv/.runtime
 	$(VENV)/python -m wallboard demo
@@ -45,6 +45,11 @@ vendor: .venv/.dev
 screenshots: .venv/.dev
 	sh scripts/browser.sh
 	$(VENV)/python -m scripts.screenshots
+
+# What the wall costs a screen: script time, first paint, weight.
+bench-browser: .venv/.dev
+	sh scripts/browser.sh
+	$(VENV)/python -m benchmarks.browser
 
 # SECONDS=600 for a short one; the samples are in build/soak.json while it runs.
 soak: .venv/.dev

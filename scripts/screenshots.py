@@ -59,7 +59,8 @@ def serving() -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="wallboard-pictures-") as folder:
         port = free_port()
         settings = {"PORT": str(port), "DATABASE_URL": f"sqlite:///{folder}/wallboard.db",
-                    "WALLBOARD_PBX_TOKENS": TOKEN, "WALLBOARD_TIME_ZONE": afternoon(), "WEB_CONCURRENCY": "1"}  # fmt: skip
+                    "WALLBOARD_PBX_TOKENS": TOKEN, "WALLBOARD_TIME_ZONE": afternoon(),
+                    "WEB_CONCURRENCY": "1"}  # fmt: skip
         plain = {name: value for name, value in os.environ.items() if not name.startswith("WALLBOARD_")}
         with (Path(folder) / "log").open("w") as log:
             command = [sys.executable, "-m", "wallboard", "serve"]

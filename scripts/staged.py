@@ -25,7 +25,7 @@ CITIES = (
 )  # fmt: skip
 
 
-@dataclass
+@dataclass(frozen=True)
 class Staged:
     """One floor: how many there are of everything, and for how many seconds each waiting caller has waited."""
 
@@ -43,7 +43,7 @@ class Staged:
     callers: Sequence[str] = field(default=CALLER_NAMES)
 
 
-FLOORS = {
+FLOORS: dict[str, Staged | None] = {
     "empty": None,
     "small": Staged(queues=("Sales",), ring_groups=(), agents=3, talking=1, dialling=0, waits=(), ringing=0, ended=24),
     "normal": Staged(),

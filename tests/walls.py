@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -36,6 +37,7 @@ def board_of(told: Iterable[dict[str, Any]], now: datetime) -> Board:
     return board
 
 
+@cache
 def drawn(floor: Staged | None, definition: Definition | None = None, defaults: Targets | None = None) -> views.Board:
     now = datetime.now(UTC)
     look = Look(definition=definition or Definition(), defaults=defaults or Targets())

@@ -16,6 +16,7 @@ from types import FrameType
 import structlog
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
@@ -49,6 +50,9 @@ from wallboard.webhook import Door
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATES, STATIC = ROOT / "templates", ROOT / "static"
 log = structlog.get_logger()
+
+_COMPRESSED = Middleware(GZipMiddleware, minimum_size=1000, compresslevel=6)
+"""For the pages and what they load; never for the stream, whose bytes are shared by all who watch."""
 
 
 def settings_or_exit(*, env_file: str | None = ".env", waits: bool = True, **overrides: object) -> Settings:
@@ -138,7 +142,7 @@ def create_app(settings: Settings) -> Starlette:
             Route("/", pages.guarded(pages.home)),
             Route("/setup", pages.guarded(pages.setup)),
             Route("/setup/seen", pages.guarded(pages.seen)),
-            Route("/boards/{slug}", pages.guarded(pages.board)),
+            Route("/boards/{slug}", pages.guarded(pages.board), middleware=[_COMPRESSED]),
             Route("/boards/{slug}/stream", pages.guarded(pages.stream)),
             Route("/boards/{slug}/tiles", pages.guarded(pages.tiles)),
             Route("/supervisor/stream", pages.guarded(desk.stream)),
@@ -150,7 +154,7 @@ def create_app(settings: Settings) -> Starlette:
             Route("/healthz", api.healthz),
             Route("/readyz", api.readyz),
             Route("/metrics", api.metrics),
-            Mount("/static", StaticFiles(directory=STATIC)),
+            Mount("/static", StaticFiles(directory=STATIC), middleware=[_COMPRESSED]),
         ],
         middleware=[Middleware(Walls), Middleware(OwnPagesOnly)],
         exception_handlers={Exception: _unexpected},
