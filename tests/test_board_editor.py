@@ -147,6 +147,7 @@ def test_mistakes_are_told_at_their_fields_and_nothing_is_lost(supervisor: Super
     page.get_by_label("Wait turns red after").first.fill("soon")
     save(page)
     expect(page.locator('[id="f-targets.wait_alarm_seconds-problem"]')).to_contain_text("whole seconds")
+    expect(page.get_by_role("alert").get_by_role("link")).to_have_text("Wait turns red")
     expect(page.get_by_label("Wait turns red after").first).to_have_value("soon")
     expect(page.get_by_label("Message")).to_have_value("kept")
 
