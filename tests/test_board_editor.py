@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.conftest import Server, wait_until
+from tests.faults import Faults
 from tests.samples import answered, completed, rang, summary
 
 TOML = "[[boards]]\nslug = 'support'\nname = 'Support'\n\n[boards.targets]\nservice_level_target = 0.6\n"
@@ -145,6 +147,7 @@ def test_mistakes_are_told_at_their_fields_and_nothing_is_lost(supervisor: Super
     page.get_by_label("Wait turns red after").first.fill("soon")
     save(page)
     expect(page.locator('[id="f-targets.wait_alarm_seconds-problem"]')).to_contain_text("whole seconds")
+    expect(page.get_by_role("alert").get_by_role("link")).to_have_text("Wait turns red")
     expect(page.get_by_label("Wait turns red after").first).to_have_value("soon")
     expect(page.get_by_label("Message")).to_have_value("kept")
 
@@ -362,3 +365,27 @@ def test_only_one_of_our_pages_can_save(server: Server) -> None:
     for path in ("main", "new", "import", "preview", "main/remove"):
         sent = httpx.post(f"{server.url}/supervisor/boards/{path}", data={"name": "evil"})
         assert sent.status_code == 403, path
+
+
+def test_what_cannot_be_written_is_not_called_saved_and_not_lost(faulty: Server, faults: Faults) -> None:
+    ours = {"Sec-Fetch-Site": "same-origin"}
+    form = httpx.get(f"{faulty.url}/supervisor/boards.toml").text
+    board = {"name": "Sales", "slug": "sales", "version": "none", "message": "kept as typed", "rotation_seconds": "30",
+             "masking": "none", "theme": "dark", "sound": "off"}  # fmt: skip
+    with faults.writes_fail(errno.ENOSPC):
+        refused = httpx.post(f"{faulty.url}/supervisor/boards/new", data=board, headers=ours, timeout=10)
+        assert refused.status_code == 503
+        assert "Not saved: the journal cannot be written" in refused.text
+        assert 'value="kept as typed"' in refused.text
+        assert httpx.get(f"{faulty.url}/supervisor/boards.toml").text == form
+    wait_until(faulty.is_ready, "the journal is well again")
+    assert httpx.post(f"{faulty.url}/supervisor/boards/new", data=board, headers=ours).status_code == 303
+    assert "kept as typed" in httpx.get(f"{faulty.url}/supervisor/boards.toml").text
+
+
+@pytest.mark.parametrize("path", ["new", "main", "preview", "import"])
+def test_a_form_of_any_size_is_answered(server: Server, path: str) -> None:
+    ours = {"Sec-Fetch-Site": "same-origin", "Content-Type": "application/x-www-form-urlencoded"}
+    address = f"{server.url}/supervisor/boards/{path}"
+    for body in (b"a=" + b"x" * 4_000_000, b"a=1&" * 9_000, b"", b"\xff=%ff&places.0.=&places.9999999.name=x&over="):
+        assert httpx.post(address, content=body, headers=ours, timeout=20).status_code in (200, 413, 422)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wallboard.board_form import BoardFields, fields_of, raw_of, without_row
+from wallboard.board_form import BoardFields, fields_of, label_of, raw_of, without_row
 from wallboard.board_reading import read
 from wallboard.boards import Boards, Removed, Saved
 from wallboard.boards_file import BoardsFileError, read_boards, write
@@ -399,3 +399,12 @@ def test_whatever_a_form_sends_is_read_or_told(pairs: list[tuple[str, str]]) -> 
 def test_what_differs_is_said_in_the_editors_words() -> None:
     other = msgspec.structs.replace(SALES, queues=None, dim_from="20:00", dim_to="07:00")
     assert difference_words(SALES, other) == "queues, dimming"
+
+
+@pytest.mark.parametrize(
+    ("key", "label"),
+    [("slug", "Address"), ("targets.wait_warn_seconds", "Wait turns amber"), ("places", "Exceptions"),
+     ("places.3.name", "Exceptions, name"), ("unheard", "unheard")],
+)  # fmt: skip
+def test_every_mistake_is_listed_by_what_its_field_is_called(key: str, label: str) -> None:
+    assert label_of(key) == label

@@ -11,6 +11,7 @@ import pytest
 
 from tests.samples import Body, rang
 from wallboard.board import Board, Rules
+from wallboard.boards import Boards
 from wallboard.clock import Clock
 from wallboard.events import AnyEvent
 from wallboard.intake import Intake, Receipt
@@ -64,3 +65,24 @@ def test_an_array_of_odd_events_is_counted_one_by_one(tmp_path: Path) -> None:
     again, receipts, _ = fed(tmp_path / "k.db", {"type": "x"}, {"unique_call_id": 5}, {})
     assert receipts == [Receipt(unrecognised=1)] * 3
     assert set(again.types) == {"x", ""}
+
+
+def test_a_board_that_cannot_be_read_is_set_aside_and_the_next_start_has_the_others(tmp_path: Path) -> None:
+    async def run(*said: tuple[str, dict[str, object]]) -> tuple[Intake, Boards]:
+        journal = SqliteJournal(tmp_path / "journal.db")
+        boards = Boards(lambda: None)
+        board = Board(Rules(zone=ZoneInfo("UTC")))
+        reader = Reader(zone=ZoneInfo("UTC"))
+        intake = Intake(reader, board, journal, Clock(), lambda: None, boards.remarks)
+        await intake.open()
+        for name, value in said:
+            await intake.remark(name, value)
+        await journal.close()
+        return intake, boards
+
+    sales: dict[str, object] = {"board": {"slug": "sales", "name": "Sales"}, "version": "1", "replaces": None}
+    later: dict[str, object] = {"board": {"slug": "sales", "name": "Sales", "hologram": True}, "version": "2", "replaces": "1"}
+    asyncio.run(run(("board_saved", sales), ("board_saved", later), ("board_painted", {})))
+    intake, boards = asyncio.run(run())
+    assert intake.poisoned == 2
+    assert [kept.definition.slug for kept in boards.all()] == ["main", "sales"]

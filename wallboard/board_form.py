@@ -19,6 +19,23 @@ _PERCENT = ("service_level_target", "abandon_warn", "abandon_alarm")
 _TEXTS = ("slug", "name", "masking", "theme", "message", "sound")
 
 
+_LABELS = {
+    "slug": "Address", "name": "Name", "queues": "Queues", "ring_groups": "Ring groups", "agents": "Agents",
+    "panels": "Panels", "masking": "Callers’ numbers", "theme": "Theme", "message": "Message", "sound": "Sound",
+    "rotation": "Takes turns with", "rotation_seconds": "Seconds that each is shown", "dim_from": "Dim from",
+    "dim_to": "Dim until", "places": "Exceptions", "kind": "Queue or ring group", "service_level_seconds": "In time",
+    "service_level_formula": "How the service level is counted", "service_level_target": "Service level, target",
+    "wait_warn_seconds": "Wait turns amber", "wait_alarm_seconds": "Wait turns red",
+    "abandon_warn": "Abandon rate turns amber", "abandon_alarm": "Abandon rate turns red",
+}  # fmt: skip
+
+
+def label_of(key: str) -> str:
+    """What a reader calls the field of that name, for a list of what is to be put right."""
+    label = _LABELS.get(key.split(".")[-1], key)
+    return f"Exceptions, {label[0].lower()}{label[1:]}" if key.startswith("places.") else label
+
+
 class BoardFields(Fields):
     """The fields of the editor's form, whose exceptions stand in numbered rows."""
 

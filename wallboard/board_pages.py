@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from wallboard.board import Board
-from wallboard.board_form import BoardFields, fields_of, filled_rows, raw_of, without_row
+from wallboard.board_form import BoardFields, fields_of, filled_rows, label_of, raw_of, without_row
 from wallboard.board_reading import Reading, read
 from wallboard.boards import UNSAVED, Boards, Kept
 from wallboard.definitions import MAIN, MOST_BOARDS, MOST_PLACES, PANELS, Definition, difference_words
@@ -216,6 +216,7 @@ class BoardPages:
             is_new=version == _NEW,
             slug=slug,
             problems=problems or {},
+            label_of=label_of,
             conflict=conflict,
             trouble=trouble,
             done=done,
@@ -236,7 +237,7 @@ class BoardPages:
         return {
             "draft": draft,
             "preview": self._screens.drafts.get(f"draft-{draft}"),
-            "mistake": next(iter(reading.problems.values())),
+            "mistake": next(f"{label_of(key)}: {words}" for key, words in reading.problems.items()),
         }
 
     def _known(self, fields: BoardFields) -> dict[str, list[tuple[str, str]]]:

@@ -111,7 +111,7 @@ class Screen:
 
     async def _publish(self) -> None:
         if not self.feed:
-            self._shown, self._is_redefined = None, False
+            self._shown, self._snapshot, self._is_redefined = None, None, False
             return
         after = self._compose(self._source.clock.now())
         before = None if self._is_redefined else self._shown
