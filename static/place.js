@@ -7,7 +7,14 @@
 
   // What a reader has opened, or typed and not yet sent, is not in the server's HTML and must outlive it.
   callbacks.beforeAttributeUpdated = (name, node) => !(name === "open" && node.nodeName === "DETAILS");
-  callbacks.beforeNodeMorphed = (node) => !isDraft(node);
+  // A row of the same version looks the same, but for what timers.js ticks: most rows, at every swap.
+  callbacks.beforeNodeMorphed = (node, next) => !isDraft(node) && !isSame(node, next);
+
+  function isSame(node, next) {
+    if (!node.dataset || !next.dataset) return false;
+    if (node.dataset.version) return node.dataset.version === next.dataset.version;
+    return !!node.dataset.since && node.dataset.since === next.dataset.since;
+  }
 
   function isDraft(node) {
     if (node.nodeName === "TEXTAREA") return node.value !== node.defaultValue;
