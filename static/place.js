@@ -51,11 +51,16 @@
     return (from.act && row.querySelector('[data-act="' + from.act + '"]')) || row.querySelector("a, button");
   }
 
-  // A note that was sent is a draft no longer.
+  // A note that was kept is a draft no longer, and its box closes; one beside another button stays as it is.
   function sent(event) {
-    const form = event.detail.elt.closest && event.detail.elt.closest("form");
-    if (!form || !event.detail.successful) return;
-    for (const text of form.querySelectorAll("textarea")) text.defaultValue = text.value;
+    const config = event.detail.requestConfig;
+    if (config.verb !== "post" || config.parameters.mark !== "note" || event.detail.xhr.status !== 200) return;
+    const box = event.detail.elt.querySelector("details");
+    const text = box && box.querySelector("textarea");
+    if (!text) return;
+    text.defaultValue = text.value;
+    if (box.contains(document.activeElement)) box.querySelector("summary").focus();
+    box.open = false;
   }
 
   // Filters that are not set have no place in the address.

@@ -267,13 +267,20 @@ def test_focus_stays_on_the_button_that_was_pressed(page: Page, server: Server) 
 
 def test_a_note_half_written_outlives_the_swaps(page: Page, server: Server) -> None:
     server.post(lost("1"))
-    opened(page, "/supervisor/callbacks")
+    named(opened(page, "/supervisor/callbacks"), "Robin")
     line(page).locator("summary", has_text="Note").click()
     line(page).get_by_role("textbox").fill("half a th")
     page.get_by_label("Find").focus()
     server.post(lost("2", SECOND))
     expect(line(page, SECOND)).to_be_visible()
     expect(line(page).get_by_role("textbox")).to_have_value("half a th")
+    line(page).get_by_role("button", name="Mine").click()
+    expect(page.locator("#callbacks-said")).to_contain_text("is yours")
+    expect(line(page).get_by_role("textbox")).to_have_value("half a th")
+    line(page).get_by_role("button", name="Keep note").click()
+    expect(line(page).locator(".note")).to_contain_text("half a th")
+    expect(line(page).get_by_role("textbox")).to_have_count(0)
+    expect(line(page).locator("summary", has_text="Note")).to_be_focused()
 
 
 def test_a_mark_without_a_name_asks_for_the_name(page: Page, server: Server) -> None:
