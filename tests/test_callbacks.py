@@ -141,7 +141,10 @@ def test_a_call_that_turns_out_answered_leaves_the_list() -> None:
         (taken(start=-100), None),
         (dialled(start=-100), None),
     ],
-    ids=["rung back", "written otherwise", "rung while waiting", "not reached", "another", "rang again", "answered before", "rung before"],
+    ids=[
+        "rung back", "written otherwise", "rung while waiting", "not reached", "another", "rang again",
+        "answered before", "rung before",
+    ],
 )
 def test_a_line_closes_itself_when_the_caller_is_reached_later(bodies: list[Body], how: str | None) -> None:
     for order in ([*lost(), *bodies], [*bodies, *lost()]):
