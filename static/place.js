@@ -7,7 +7,14 @@
 
   // What a reader has opened, or typed and not yet sent, is not in the server's HTML and must outlive it.
   callbacks.beforeAttributeUpdated = (name, node) => !(name === "open" && node.nodeName === "DETAILS");
-  callbacks.beforeNodeMorphed = (node) => !isDraft(node);
+  // A row of the same version looks the same, but for what timers.js ticks: most rows, at every swap.
+  callbacks.beforeNodeMorphed = (node, next) => !isDraft(node) && !isSame(node, next);
+
+  function isSame(node, next) {
+    if (!node.dataset || !next.dataset) return false;
+    if (node.dataset.version) return node.dataset.version === next.dataset.version;
+    return !!node.dataset.since && node.dataset.since === next.dataset.since;
+  }
 
   function isDraft(node) {
     if (node.nodeName === "TEXTAREA") return node.value !== node.defaultValue;
@@ -44,11 +51,16 @@
     return (from.act && row.querySelector('[data-act="' + from.act + '"]')) || row.querySelector("a, button");
   }
 
-  // A note that was sent is a draft no longer.
+  // A note that was kept is a draft no longer, and its box closes; one beside another button stays as it is.
   function sent(event) {
-    const form = event.detail.elt.closest && event.detail.elt.closest("form");
-    if (!form || !event.detail.successful) return;
-    for (const text of form.querySelectorAll("textarea")) text.defaultValue = text.value;
+    const config = event.detail.requestConfig;
+    if (config.verb !== "post" || config.parameters.mark !== "note" || event.detail.xhr.status !== 200) return;
+    const box = event.detail.elt.querySelector("details");
+    const text = box && box.querySelector("textarea");
+    if (!text) return;
+    text.defaultValue = text.value;
+    if (box.contains(document.activeElement)) box.querySelector("summary").focus();
+    box.open = false;
   }
 
   // Filters that are not set have no place in the address.

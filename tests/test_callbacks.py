@@ -106,6 +106,13 @@ def test_withheld_numbers_are_not_one_caller(number: str | None) -> None:
     assert [line.number for line in desk.board.callers.lines()] == [None, None]
 
 
+def test_a_number_that_is_told_late_moves_the_call_to_its_caller() -> None:
+    desk = Desk(*lost("1", number=None))
+    assert desk.open == ["call:1"]
+    desk.feed({**missed("1002", "1"), "caller_id": CALLER}, word("1"))
+    assert (desk.open, desk.new) == ([CALLER], 1)
+
+
 def test_who_hung_up_at_once_is_marked_until_there_is_a_word() -> None:
     desk = Desk(*lost("1", lasted=3))
     assert desk.line().is_short  # type: ignore[union-attr]
@@ -127,13 +134,17 @@ def test_a_call_that_turns_out_answered_leaves_the_list() -> None:
     [
         (dialled(start=100), "rung_back"),
         (dialled(start=100, number=CALLER), "rung_back"),
+        (dialled(start=5), "rung_back"),
         (dialled(start=100, reached=False), None),
         (dialled(start=100, number=OTHER), None),
         (taken(start=100), "answered"),
         (taken(start=-100), None),
         (dialled(start=-100), None),
     ],
-    ids=["rung back", "written otherwise", "not reached", "another", "rang again", "answered before", "rung before"],
+    ids=[
+        "rung back", "written otherwise", "rung while waiting", "not reached", "another", "rang again",
+        "answered before", "rung before",
+    ],
 )
 def test_a_line_closes_itself_when_the_caller_is_reached_later(bodies: list[Body], how: str | None) -> None:
     for order in ([*lost(), *bodies], [*bodies, *lost()]):

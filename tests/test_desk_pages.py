@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlencode
 
 import httpx
 import pytest
@@ -12,6 +13,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from tests.conftest import Server
 from tests.samples import Body, abandoned, answered, answered_call, body, completed, missed, rang, summary
+from tests.test_markup import ELEMENTS
 
 FIRST, SECOND = "+61290000001", "+61290000002"
 
@@ -182,6 +184,35 @@ def test_without_script_the_filters_are_a_plain_form(browser: Browser, server: S
     context.close()
 
 
+FOREIGN = "script, img, iframe, object, embed, base, style, link, video, audio, math, meta, svg:not(.icon)"
+
+
+def test_what_strangers_type_stays_text_on_both_pages(browser: Browser, server: Server) -> None:
+    typed = [f'"></bdi></textarea>{element}' for element in ELEMENTS]
+    for number, text in enumerate(typed):
+        told = {"caller_name": text, "caller_id": f"+6129000{number:04}", "call_start_at": ago(60)}
+        server.post(rang(f"a{text}", f"live{number}", queue=text) | told | {"user_name": text})
+        server.post({**abandoned(f"lost{number}", 30, text), **told})
+    mark = {"mark": "note", "caller": "+61290000000", "text": typed[0]}
+    ours = {"Sec-Fetch-Site": "same-origin", "Cookie": "wallboard_name=%22%3E%3Cscript%3Ealert(1)%3C/script%3E"}
+    httpx.post(f"{server.url}/supervisor/callbacks/marks", data=mark, headers=ours)
+    httpx.post(f"{server.url}/supervisor/callbacks/marks", data=mark | {"mark": "take"}, headers=ours)
+    context = browser.new_context(base_url=server.url)
+    page = context.new_page()
+    said: list[str] = []
+    page.on("dialog", lambda dialog: said.append(dialog.message))
+    for path in ("/supervisor", f"/supervisor?{urlencode({'q': typed[0]})}", "/supervisor/callbacks"):
+        opened(page, path)
+        page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true; })")
+        server.post(rang("1001", f"after{path}"))
+        expect(page.locator("main tr[id]").first).to_be_visible()
+        assert page.locator("main").locator(FOREIGN).count() == 0
+        assert page.locator("main [onerror], main [onload], main [hx-on\\:htmx\\:load]").count() == 0
+    assert typed[0].replace(chr(10), " ") in page.locator(".note").inner_text()
+    assert said == []
+    context.close()
+
+
 # --- Call back ---------------------------------------------------------------------------------------------------
 
 
@@ -267,13 +298,20 @@ def test_focus_stays_on_the_button_that_was_pressed(page: Page, server: Server) 
 
 def test_a_note_half_written_outlives_the_swaps(page: Page, server: Server) -> None:
     server.post(lost("1"))
-    opened(page, "/supervisor/callbacks")
+    named(opened(page, "/supervisor/callbacks"), "Robin")
     line(page).locator("summary", has_text="Note").click()
     line(page).get_by_role("textbox").fill("half a th")
     page.get_by_label("Find").focus()
     server.post(lost("2", SECOND))
     expect(line(page, SECOND)).to_be_visible()
     expect(line(page).get_by_role("textbox")).to_have_value("half a th")
+    line(page).get_by_role("button", name="Mine").click()
+    expect(page.locator("#callbacks-said")).to_contain_text("is yours")
+    expect(line(page).get_by_role("textbox")).to_have_value("half a th")
+    line(page).get_by_role("button", name="Keep note").click()
+    expect(line(page).locator(".note")).to_contain_text("half a th")
+    expect(line(page).get_by_role("textbox")).to_have_count(0)
+    expect(line(page).locator("summary", has_text="Note")).to_be_focused()
 
 
 def test_a_mark_without_a_name_asks_for_the_name(page: Page, server: Server) -> None:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from datetime import datetime
-from hashlib import blake2b
 
 import msgspec
 
 from wallboard.board import Board
 from wallboard.callbacks import Closing, Line, Mark, is_caller
 from wallboard.calls import Call
-from wallboard.now import duration, shown_number
+from wallboard.now import duration, key_of_row, shown_number
 from wallboard.now_filter import agent_name
 from wallboard.phone import written
 
@@ -163,11 +162,6 @@ class _Stamp:
         if self._rules.day_of(moment) == self._today:
             return local.strftime("%H:%M")
         return local.strftime("%a %H:%M")
-
-
-def key_of_row(caller: str) -> str:
-    """Safe as an HTML id."""
-    return blake2b(caller.encode(), digest_size=6).hexdigest()
 
 
 def safe_link(link: str | None) -> str:

@@ -88,7 +88,7 @@ def wait_alarm(since: datetime | None, now: datetime, rules: Rules) -> Alarm:
     return "warn" if waited > rules.service_level_seconds else "calm"
 
 
-def key_of_call(key: str) -> str:
+def key_of_row(key: str) -> str:
     """Safe as an HTML id."""
     return blake2b(key.encode(), digest_size=6).hexdigest()
 
@@ -102,7 +102,7 @@ def _call(board: Board, call: Call, now: datetime, rules: Rules) -> CallLine:
     phones = list(call.phones())
     shown = "dialling" if state == "ringing" and not inbound else state
     return CallLine(
-        key=key_of_call(call.key),
+        key=key_of_row(call.key),
         id=call.id,
         direction="inbound" if inbound else "outbound",
         state=state,
@@ -117,7 +117,7 @@ def _call(board: Board, call: Call, now: datetime, rules: Rules) -> CallLine:
         alarm=alarm,
         alarm_word="" if alarm == "calm" else "Long wait",
         way=in_one_line(steps),
-        steps=tuple(_step(board, step, now) for step in steps),
+        steps=tuple(_step(board, step) for step in steps),
     )
 
 
@@ -130,12 +130,12 @@ def _some(names: list[str]) -> str:
     return ", ".join(names) if len(names) <= 3 else f"{', '.join(names[:2])} and {len(names) - 2} more"
 
 
-def _step(board: Board, step: Step, now: datetime) -> StepLine:
+def _step(board: Board, step: Step) -> StepLine:
     lasted = duration(step.lasted_ms // 1000) if step.lasted_ms is not None else ""
     return StepLine(
         time=step.at.astimezone(board.rules.zone).strftime("%H:%M:%S"),
         text=step.text,
-        lasted=_lasted(step.since, now) if step.since else lasted,
+        lasted="" if step.since else lasted,
         since_ms=_ms(step.since),
     )
 
@@ -144,6 +144,7 @@ def _agent(board: Board, agent: Agent, day: Day, now: datetime) -> AgentLine:
     sums = day.agents.get(agent.key) or AgentSums()
     calls = [board.calls[key] for key in agent.calls]
     return AgentLine(
+        key=key_of_row(agent.key),
         number=agent.key,
         name=agent.name or agent.key,
         state=agent.state,
@@ -177,13 +178,14 @@ def _place(place: Place, day: Day, standing: Standing, now: datetime, rules: Rul
     since = standing.longest_wait_since
     alarm = wait_alarm(since, now, rules)
     return PlaceLine(
+        key=key_of_row(f"{place.kind}:{place.name}"),
         name=place.name,
         kind=place.kind,
         waiting=standing.waiting + standing.ringing,
         ringing=standing.ringing,
         talking=standing.talking,
         longest_since_ms=_ms(since),
-        longest=_lasted(since, now),
+        lasted=_lasted(since, now),
         alarm=alarm,
         alarm_word="" if alarm == "calm" else "Long wait",
         offered=sums.offered,

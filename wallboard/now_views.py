@@ -3,27 +3,40 @@
 from __future__ import annotations
 
 from typing import Literal
+from zlib import crc32
 
 import msgspec
 
 from wallboard.views import Alarm, Notice
 
 
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """One row. `lasted` is what the browser ticks on by itself, so it alone makes no row another."""
+
+    lasted: str
+
+    @property
+    def version(self) -> str:
+        """Rows of one version look the same: the browser leaves them alone."""
+        return f"{crc32(msgspec.msgpack.encode(msgspec.structs.replace(self, lasted=''))):x}"
+
+
 class StepLine(msgspec.Struct, frozen=True):
+    """`lasted` is empty while it lasts."""
+
     time: str
     text: str
     lasted: str
     since_ms: int | None
 
 
-class CallLine(msgspec.Struct, frozen=True, kw_only=True):
+class CallLine(Line, frozen=True, kw_only=True):
     key: str
     id: str
     direction: Literal["inbound", "outbound"]
     state: str
     state_word: str
     since_ms: int
-    lasted: str
     name: str
     number: str
     dialled: str
@@ -35,13 +48,13 @@ class CallLine(msgspec.Struct, frozen=True, kw_only=True):
     steps: tuple[StepLine, ...]
 
 
-class AgentLine(msgspec.Struct, frozen=True, kw_only=True):
+class AgentLine(Line, frozen=True, kw_only=True):
+    key: str
     number: str
     name: str
     state: str
     state_word: str
     since_ms: int | None
-    lasted: str
     with_whom: str
     answered: int
     missed: int
@@ -50,14 +63,14 @@ class AgentLine(msgspec.Struct, frozen=True, kw_only=True):
     talk_ms: int
 
 
-class PlaceLine(msgspec.Struct, frozen=True, kw_only=True):
+class PlaceLine(Line, frozen=True, kw_only=True):
+    key: str
     name: str
     kind: str
     waiting: int
     ringing: int
     talking: int
     longest_since_ms: int | None
-    longest: str
     alarm: Alarm
     alarm_word: str
     offered: int
