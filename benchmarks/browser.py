@@ -3,12 +3,12 @@
     make bench-browser            or   python -m benchmarks.browser [normal] [huge]
 
 A real server with a staged floor (scripts/staged.py), a real page, and calls that ring, are answered and end while
-it watches, one event every EVERY seconds; each event is one update, unless two fall within the server's 50 ms. Timed are
+it watches, one event every EVERY seconds; each is one update, unless two fall within the server's 50 ms. Timed are
 
 - an update: from the stream's message until everything on the page is right again (swap, timers, fit), in
   JavaScript alone; what the browser then lays out and paints is not script;
 - a tick: each second, when all timers on the page go on;
-- first paint, and from there until the board fits, of a page loaded with an empty cache, at full speed and slowed;
+- first paint of a page loaded with an empty cache, at full speed and slowed;
 - the weight of the page and all it loads, as sent (Accept-Encoding: gzip).
 
 The processor is slowed by Emulation.setCPUThrottlingRate, which stops the page's thread five sixths of the time: a
@@ -84,8 +84,9 @@ def _first_sight(browser: Browser, address: str) -> None:
             devtools.send("Network.enable")
             devtools.on("Network.loadingFinished", lambda event, kept=received: kept.append(event["encodedDataLength"]))
             page.goto(f"{address}/boards/main", wait_until="load")
-            page.wait_for_function(f"({PAINT}) !== null")
-            paints.append(page.evaluate(PAINT))
+            while (painted := page.evaluate(PAINT)) is None:
+                time.sleep(0.02)
+            paints.append(painted)
             weight = sum(received)
             page.context.close()
         print(f"  first paint {'at full speed' if rate == 1 else 'slowed'}: {_spread(paints)} ms;"

@@ -37,11 +37,10 @@
   const SMALL_CALL_UNITS = [2.5, 2.2, 1.9, 1.7];
   const TWO_LINES = 3.05; // a call's row, its gap included
   const ONE_LINE = 1.65;
-  const CALLS_AT_MOST = 0.5; // of the height of a screen on its side
+  const CALLS_AT_MOST = 0.53; // of the height of a screen on its side
   const CALLS_AT_LEAST = 0.27;
   const KEPT_ROWS = 3; // of each less urgent panel, as long as every waiting caller has a place
 
-  const OURS = /^(style|data-lines|data-off|data-first|data-paged|data-page)$/;
   const turns = window.wallboard.turns;
 
   let box = null; // what was measured last
@@ -49,11 +48,6 @@
   let mainCounts = "";
   let callCounts = "";
   let paged = [];
-
-  // The morph would take away what is set below, as the server's HTML has no such attribute.
-  Idiomorph.defaults.callbacks.beforeAttributeUpdated = function (name) {
-    return !OURS.test(name);
-  };
 
   function all(selector) {
     return Array.prototype.slice.call(document.querySelectorAll(selector));

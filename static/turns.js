@@ -75,7 +75,9 @@
       mark(marked[i], "data-off", false);
       mark(marked[i], "data-first", false);
     }
-    mark(panel.querySelector(".title"), "data-page", false);
+    const title = panel.querySelector(".title");
+    if (title.hasAttribute("data-page")) title.querySelector(".more").textContent = "";
+    mark(title, "data-page", false);
   }
 
   function number(panel, page, pages) {

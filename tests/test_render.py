@@ -328,3 +328,12 @@ def test_nothing_is_drawn_twice(renderer: Renderer) -> None:
 
 def test_a_fragment_has_no_carriage_return_that_could_break_a_frame(renderer: Renderer) -> None:
     assert b"\r" not in renderer.tile(call(caller="a\r\ndata: evil"))
+
+
+def test_a_panel_that_gains_a_tile_does_not_say_the_others_again(renderer: Renderer) -> None:
+    tiles = [agent(str(number)) for number in range(100, 130)]
+    changed = replace(tiles[3], state="talking")
+    sent = renderer.changes(with_agents(*tiles), with_agents(*tiles[:3], changed, *tiles[4:], agent("new")))
+    tree = Tree(sent)
+    assert [mark["id"] for mark in tree.having("data-same")] == [f"agent-{n}" for n in range(100, 130) if n != 103]
+    assert [mark["data-agent"] for mark in tree.having("data-agent")] == ["103", "new"]

@@ -336,3 +336,42 @@ def test_a_panel_that_goes_gives_its_room_to_the_others(browser: Browser) -> Non
         push(page, before, board_without(before, "queues", "ring_groups"))
         assert troubles(page, 1920, 1080) == []
         assert page.locator("html").get_attribute("data-agents") == "roomy"
+
+
+def same_but_ticking(page: Page) -> str:
+    """The floor's HTML without what the browser itself writes into it."""
+    html: str = page.evaluate("""() => {
+      const floor = document.getElementById('board-floor').cloneNode(true);
+      floor.querySelectorAll('[data-since], .more').forEach(e => { e.textContent = ''; });
+      floor.querySelectorAll('*').forEach(e => ['style', 'data-lines', 'data-off', 'data-first', 'data-paged',
+        'data-page', 'class', 'hx-swap-oob'].forEach(name => e.removeAttribute(name)));
+      return floor.innerHTML.replace(/>\\s+</g, '><');
+    }""")
+    return html
+
+
+@pytest.mark.parametrize(("first", "then"), [("normal", "alarming"), ("alarming", "normal"), ("normal", "small"),
+                                             ("small", "huge"), ("huge", "empty"), ("empty", "normal")])  # fmt: skip
+def test_a_push_makes_the_page_what_a_reload_would(browser: Browser, first: str, then: str) -> None:
+    before, after = drawn(FLOORS[first]), drawn(FLOORS[then])
+    with shown(browser, after) as page:
+        wanted = same_but_ticking(page)
+    with shown(browser, before) as page:
+        push(page, before, after)
+        assert same_but_ticking(page) == wanted
+
+
+def test_a_tile_that_should_be_there_and_is_not_makes_the_page_ask_anew(browser: Browser) -> None:
+    before = drawn(FLOORS["normal"])
+    agents = next(panel for panel in before.panels if panel.kind == "agents")
+    fewer = replace(agents, tiles=agents.tiles[1:])
+    after = replace(before, panels=tuple(fewer if panel is agents else panel for panel in before.panels))
+    with shown(browser, before) as page:
+        page.evaluate("document.body.addEventListener('htmx:oobErrorNoTarget', () => { window.asked = true; })")
+        push(page, before, after)
+        assert page.evaluate("window.asked") is None
+        push(page, after, before)
+        assert page.locator(".agent").count() == 25
+        page.locator(".agent").nth(3).evaluate("e => e.remove()")
+        push(page, before, after)
+        assert page.evaluate("window.asked") is True

@@ -92,19 +92,28 @@ class Renderer:
             if _frame(old) == _frame(new):
                 yield from self._differing((old.title, *old.tiles), (new.title, *new.tiles))
             else:
-                yield self.tile(new)
+                yield self._reframed(old, new)
 
     def _differing(self, before: Sequence[View], after: Sequence[View]) -> Iterator[bytes]:
         for old, new in zip(before, after, strict=True):
             if old != new:
                 yield self.tile(new)
 
+    def _reframed(self, before: Panel, after: Panel) -> bytes:
+        """The panel with empty stubs for the tiles that stay as they are: static/morph.js leaves those alone."""
+        there = {tile.key: tile for tile in before.tiles}
+        same = frozenset(tile.key for tile in after.tiles if there.get(tile.key) == tile)
+        return self._whole(after, same).encode()
+
+    def _whole(self, view: View, same: frozenset[str] = frozenset()) -> str:
+        html = self.environment.get_template(TEMPLATES[type(view)]).render(view=view, same=same)
+        return html.replace("\r", " ")  # a caller's CR would end a line of the event stream
+
     def _floor(self, board: Board) -> bytes:
         return self.environment.get_template("tiles/floor.html").render(panels=board.panels).encode()
 
     def _draw_afresh(self, view: View) -> Markup:
-        html = self.environment.get_template(TEMPLATES[type(view)]).render(view=view)
-        return Markup(html.replace("\r", " "))  # a caller's CR would end a line of the event stream
+        return Markup(self._whole(view))
 
 
 def _around(board: Board) -> tuple[View, ...]:
