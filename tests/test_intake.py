@@ -81,7 +81,8 @@ def test_a_board_that_cannot_be_read_is_set_aside_and_the_next_start_has_the_oth
         return intake, boards
 
     sales: dict[str, object] = {"board": {"slug": "sales", "name": "Sales"}, "version": "1", "replaces": None}
-    later: dict[str, object] = {"board": {"slug": "sales", "name": "Sales", "hologram": True}, "version": "2", "replaces": "1"}
+    unknown = {"slug": "sales", "name": "Sales", "hologram": True}
+    later: dict[str, object] = {"board": unknown, "version": "2", "replaces": "1"}
     asyncio.run(run(("board_saved", sales), ("board_saved", later), ("board_painted", {})))
     intake, boards = asyncio.run(run())
     assert intake.poisoned == 2
