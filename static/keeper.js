@@ -112,7 +112,7 @@
   function show(html, boot, sequence) {
     missing = false;
     try {
-      htmx.swap(document.body, html, { swapStyle: "none", swapDelay: 0, settleDelay: 0 });
+      window.wallboard.swap(html);
     } catch (error) {
       console.error(error);
       return false;

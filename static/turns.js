@@ -16,11 +16,12 @@
   }
 
   function isUrgent(tile) {
-    return tile.dataset.state === "ringing" || (tile.dataset.alarm !== undefined && tile.dataset.alarm !== "calm");
+    const alarm = tile.getAttribute("data-alarm");
+    return alarm === null ? tile.getAttribute("data-state") === "ringing" : alarm !== "calm";
   }
 
   function isBad(tile) {
-    return tile.dataset.level === "alarm" || tile.dataset.abandons === "alarm";
+    return tile.getAttribute("data-level") === "alarm" || tile.getAttribute("data-abandons") === "alarm";
   }
 
   // In their order: those that stay, and the others.
@@ -57,6 +58,8 @@
     const panel = document.getElementById(each.id);
     const page = pageOf(panel, each.places);
     const list = panel.querySelector(".tiles");
+    const was = list !== null && list.hasAttribute("data-paged");
+    if (!page && !was) return;
     if (list) mark(list, "data-paged", page !== null);
     if (!page) return clear(panel, list);
     const on = new Set(page.stay.concat(page.shown));

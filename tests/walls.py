@@ -74,7 +74,6 @@ def _answer(route: Route, html: bytes) -> None:
 def push(page: Page, before: views.Board, after: views.Board) -> None:
     """What the stream would bring, and what the keeper does with it."""
     page.evaluate(
-        "html => { htmx.swap(document.body, html, {swapStyle: 'none', swapDelay: 0, settleDelay: 0});"
-        " document.dispatchEvent(new Event('wallboard:swapped')); }",
+        "html => { wallboard.swap(html); document.dispatchEvent(new Event('wallboard:swapped')); }",
         RENDERER.changes(before, after).decode(),
     )
