@@ -17,22 +17,25 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from wallboard import call_lines, charts, day_figures, day_tables, exports
-from wallboard.archive import Archive
-from wallboard.behind import calls_behind
 from wallboard.board import Board, Rules
-from wallboard.choice import Choice
 from wallboard.clock import Clock
-from wallboard.days import Live
-from wallboard.explain import Terms
-from wallboard.history import Question, fold
+from wallboard.day import charts, exports
+from wallboard.day import figures as day_figures
+from wallboard.day import lines as call_lines
+from wallboard.day import tables as day_tables
+from wallboard.day.archive import Archive
+from wallboard.day.behind import calls_behind
+from wallboard.day.choice import Choice
+from wallboard.day.days import Live
+from wallboard.day.explain import Terms
+from wallboard.day.history import Question, fold
+from wallboard.day.story import tell
 from wallboard.intake import Intake
 from wallboard.journal import Delivery, Entry
 from wallboard.journal.rows import to_row
 from wallboard.journal.sqlite import SqliteJournal
 from wallboard.journal.store import Store
 from wallboard.parse import Reader
-from wallboard.story import tell
 
 DAY = date(2026, 11, 23)
 START = datetime(2026, 11, 23, tzinfo=UTC)

@@ -9,13 +9,15 @@ from collections.abc import Iterator
 import pytest
 
 from tests.test_days import MONDAY, board, past, sheet_of
-from wallboard import day_figures, day_tables, exports
-from wallboard.behind import LISTS, calls_behind, count
 from wallboard.board import Board
-from wallboard.choice import Choice, read
+from wallboard.day import exports
+from wallboard.day import figures as day_figures
+from wallboard.day import tables as day_tables
+from wallboard.day.behind import LISTS, calls_behind, count
+from wallboard.day.choice import Choice, read
+from wallboard.day.explain import ABANDON_RATE, LEVELS, VISITS, Terms, share, words_of
+from wallboard.day.sheet import Sheet, Tally
 from wallboard.events import Place
-from wallboard.explain import ABANDON_RATE, LEVELS, VISITS, Terms, share, words_of
-from wallboard.sheet import Sheet, Tally
 
 __all__ = ["board", "past"]
 

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wallboard.board_form import BoardFields, fields_of, label_of, raw_of, without_row
-from wallboard.board_reading import read
-from wallboard.boards import Boards, Removed, Saved
-from wallboard.boards_file import BoardsFileError, read_boards, write
-from wallboard.definitions import MOST_BOARDS, PANELS, Definition, PlaceTargets, Targets, difference_words
-from wallboard.saving import Outcome, Saving
+from wallboard.boards.definitions import MOST_BOARDS, PANELS, Definition, PlaceTargets, Targets, difference_words
+from wallboard.boards.file import BoardsFileError, read_boards, write
+from wallboard.boards.form import BoardFields, fields_of, label_of, raw_of, without_row
+from wallboard.boards.kept import Boards, Removed, Saved
+from wallboard.boards.reading import read
+from wallboard.boards.saving import Outcome, Saving
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 SALES = Definition(slug="sales", name="Sales", queues=("Sales",), targets=Targets(service_level_target=0.9))

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from tests.samples import Body, abandoned, answered, answered_call, at, body, completed, missed, rang, summary
 from tests.test_board import NOON, Floor
-from wallboard.callback_list import Asked, compose, safe_link, since_ms, until_ms
-from wallboard.callbacks import Line
+from wallboard.callbacks.lines import Line
+from wallboard.callbacks.list import Asked, compose, safe_link, since_ms, until_ms
 
 CALLER, NATIONAL, OTHER = "+61290000001", "0290000001", "+61290000002"
 

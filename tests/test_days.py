@@ -12,22 +12,22 @@ import msgspec
 import pytest
 
 from wallboard import figures
-from wallboard.archive import Archive
 from wallboard.board import Board, Rules
 from wallboard.clock import Clock
-from wallboard.day_rows import row_of
-from wallboard.days import Days, Live
-from wallboard.explain import ABANDON_RATE, LEVELS, Terms, share
-from wallboard.history import Question, fold
+from wallboard.day.archive import Archive
+from wallboard.day.days import Days, Live
+from wallboard.day.explain import ABANDON_RATE, LEVELS, Terms, share
+from wallboard.day.history import Question, fold
+from wallboard.day.intervals import QUARTER, Cuts
+from wallboard.day.recount import RecountFailed, recount
+from wallboard.day.rows import row_of
+from wallboard.day.sheet import Sheet
 from wallboard.intake import Intake
-from wallboard.intervals import QUARTER, Cuts
 from wallboard.journal import Delivery, Entry
 from wallboard.journal.rows import to_row
 from wallboard.journal.sqlite import SqliteJournal
 from wallboard.journal.store import Store
 from wallboard.parse import Reader
-from wallboard.recount import RecountFailed, recount
-from wallboard.sheet import Sheet
 from wallboard.simulator import live as simulated
 from wallboard.simulator import with_faults
 

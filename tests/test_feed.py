@@ -11,9 +11,9 @@ from typing import Any, cast
 from wallboard import views
 from wallboard.application import TEMPLATES
 from wallboard.board import Board, Rules
-from wallboard.boards import Boards
+from wallboard.boards.definitions import Targets
+from wallboard.boards.kept import Boards
 from wallboard.clock import Clock
-from wallboard.definitions import Targets
 from wallboard.feed import Feed
 from wallboard.journal import Journal
 from wallboard.render import Renderer

@@ -11,7 +11,7 @@ import pytest
 
 from tests.samples import Body, rang
 from wallboard.board import Board, Rules
-from wallboard.boards import Boards
+from wallboard.boards.kept import Boards
 from wallboard.clock import Clock
 from wallboard.events import AnyEvent
 from wallboard.intake import Intake, Receipt

@@ -10,7 +10,7 @@ import pytest
 from tests.samples import Body, abandoned, answered_call, body, rang
 from tests.walls import board_of
 from wallboard import views
-from wallboard.definitions import Definition, PlaceTargets, Targets
+from wallboard.boards.definitions import Definition, PlaceTargets, Targets
 from wallboard.events import Place
 from wallboard.look import Look
 from wallboard.tiles import compose

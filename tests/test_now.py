@@ -10,11 +10,11 @@ from starlette.requests import Request
 
 from tests.samples import Body, answered, answered_call, at, body, missed, rang
 from tests.test_board import NOON, Floor
-from wallboard import now as nows
-from wallboard.now import Rules, compose
-from wallboard.now_filter import Asked
-from wallboard.now_pages import asked_of, query_of
-from wallboard.now_views import Now
+from wallboard.now import floor as nows
+from wallboard.now.filter import Asked
+from wallboard.now.floor import Rules, compose
+from wallboard.now.pages import asked_of, query_of
+from wallboard.now.views import Now
 
 RULES = Rules(service_level_seconds=20, target=0.8, formula="default")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wallboard.phone import HOME, country_of, key_of, written
+from wallboard.callbacks.phone import HOME, country_of, key_of, written
 from wallboard.settings import SettingsError, read_settings
 
 SAME = "+61290000001"

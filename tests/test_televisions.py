@@ -6,8 +6,8 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from wallboard.engines import engine_of, is_old, platform_of
-from wallboard.televisions import MOST, Diagnosis, Report, Televisions, TooMany
+from wallboard.tv.engines import engine_of, is_old, platform_of
+from wallboard.tv.televisions import MOST, Diagnosis, Report, Televisions, TooMany
 
 BUILD = "b1"
 LIVE = Report(page="p1", board="main", build=BUILD, link="live", transport="stream")

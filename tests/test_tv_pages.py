@@ -19,8 +19,8 @@ from wallboard.clock import Clock
 from wallboard.desk import Desk
 from wallboard.front import Front
 from wallboard.render import Renderer
-from wallboard.televisions import Televisions
-from wallboard.tv_pages import TvPages
+from wallboard.tv.pages import TvPages
+from wallboard.tv.televisions import Televisions
 
 OURS = {"Sec-Fetch-Site": "same-origin"}
 REPORT: dict[str, Any] = {"page": "p1", "board": "main", "build": "b", "link": "live", "agent": "X Chrome/69.0"}

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from scripts.staged import FLOORS, Staged
 from tests.walls import drawn, push, shown
-from wallboard.definitions import Definition
+from wallboard.boards.definitions import Definition
 from wallboard.views import Board, Notice
 
 SIZES = [(1280, 720), (1920, 1080), (3840, 2160), (1080, 1920), (1024, 768), (2560, 1080), (390, 844)]

@@ -15,7 +15,7 @@ from scripts.staged import Staged, bodies
 from tests.conftest import ROOT
 from wallboard import views
 from wallboard.board import Board, Rules
-from wallboard.definitions import Definition, Targets
+from wallboard.boards.definitions import Definition, Targets
 from wallboard.look import Look
 from wallboard.parse import Reader, Unrecognised
 from wallboard.render import Renderer

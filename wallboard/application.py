@@ -23,38 +23,38 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from wallboard.api import Api
-from wallboard.archive import Archive
 from wallboard.bell import Bell
 from wallboard.board import Board, Rules
-from wallboard.board_exchange import BoardExchange
-from wallboard.board_pages import BoardPages
-from wallboard.boards import Boards
-from wallboard.boards_file import BoardsFileError, read_boards
-from wallboard.call_pages import CallPages
-from wallboard.callback_pages import CallbackPages
+from wallboard.boards.definitions import Definition, Targets
+from wallboard.boards.exchange import BoardExchange
+from wallboard.boards.file import BoardsFileError, read_boards
+from wallboard.boards.kept import Boards
+from wallboard.boards.pages import BoardPages
+from wallboard.boards.saving import Saving
+from wallboard.callbacks.pages import CallbackPages
+from wallboard.callbacks.phone import country_of
 from wallboard.clock import Clock
-from wallboard.day_pages import DayPages
-from wallboard.days import Days
-from wallboard.definitions import Definition, Targets
+from wallboard.day.archive import Archive
+from wallboard.day.call_pages import CallPages
+from wallboard.day.days import Days
+from wallboard.day.explain import Terms
+from wallboard.day.pages import DayPages
 from wallboard.desk import Desk
-from wallboard.explain import Terms
 from wallboard.front import Front, descriptors
 from wallboard.intake import Intake
 from wallboard.journal import JournalError, JournalUnavailable
 from wallboard.journal.sqlite import SqliteJournal, check
-from wallboard.now import Rules as DeskRules
-from wallboard.now_pages import NowPages
+from wallboard.now.floor import Rules as DeskRules
+from wallboard.now.pages import NowPages
 from wallboard.pages import Pages
 from wallboard.parse import Reader
-from wallboard.phone import country_of
 from wallboard.render import Renderer
-from wallboard.saving import Saving
 from wallboard.screen import Source
 from wallboard.screens import Screens, build_of
 from wallboard.settings import Settings, SettingsError, read_settings, require_serving
-from wallboard.televisions import Televisions
 from wallboard.totals import Thresholds
-from wallboard.tv_pages import TvPages
+from wallboard.tv.pages import TvPages
+from wallboard.tv.televisions import Televisions
 from wallboard.walls import OwnPagesOnly, Walls
 from wallboard.webhook import Door
 

@@ -11,13 +11,13 @@ from datetime import date, datetime, time, timedelta, tzinfo
 
 import msgspec
 
-from wallboard.callers import Callers
+from wallboard.callbacks.callers import Callers
+from wallboard.callbacks.phone import HOME
 from wallboard.calls import MOST_BODIES, Call, CallState, OfferState
 from wallboard.events import AnyEvent, OfferEvent, Place, Summarised, VoicemailLeft
 from wallboard.ledger import Book
 from wallboard.limits import MOST, Kind, Limit, Names
 from wallboard.namesakes import Namesakes
-from wallboard.phone import HOME
 from wallboard.shelves import Shelves
 from wallboard.totals import Contribution, Day, Thresholds, contribution
 from wallboard.usual import Pbx

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from wallboard.definitions import Definition, PlaceTargets, Targets
+from wallboard.boards.definitions import Definition, PlaceTargets, Targets
 from wallboard.events import Place
 from wallboard.settings import Formula
 from wallboard.views import Alarm

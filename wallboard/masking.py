@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
+from wallboard.boards.definitions import Masking
 from wallboard.calls import Call
-from wallboard.definitions import Masking
 
 _DIGITS = re.compile(r"\+?\d(?:[\s().\-/]*\d){4,}")
 

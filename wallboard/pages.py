@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from wallboard import lamps
 from wallboard.access import bearer, is_at_the_machine, is_token
-from wallboard.boards import Boards
+from wallboard.boards.kept import Boards
 from wallboard.clock import Clock
 from wallboard.front import Front
 from wallboard.intake import Intake

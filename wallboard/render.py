@@ -14,7 +14,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from wallboard.definitions import Definition
+from wallboard.boards.definitions import Definition
 from wallboard.views import AgentTile, Board, CallRow, Footer, Hero, Notice, Panel, Title, View, VisitTile
 
 TEMPLATES: dict[type[View], str] = {

@@ -6,8 +6,8 @@ from datetime import date
 
 from wallboard import views
 from wallboard.board import Board
+from wallboard.boards.definitions import PanelKind
 from wallboard.calls import Call
-from wallboard.definitions import PanelKind
 from wallboard.look import Look
 from wallboard.scene import Scene, belongs, key_of, milliseconds, name_of, waiting_since
 

@@ -12,8 +12,8 @@ import structlog
 
 from wallboard import views
 from wallboard.board import Board
+from wallboard.boards.definitions import Definition, Targets
 from wallboard.clock import Clock
-from wallboard.definitions import Definition, Targets
 from wallboard.feed import Feed, message
 from wallboard.journal import Journal
 from wallboard.look import Look

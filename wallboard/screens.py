@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from wallboard import __version__
-from wallboard.boards import Boards
-from wallboard.definitions import DRAFT, MAIN
-from wallboard.drafts import Drafts
+from wallboard.boards.definitions import DRAFT, MAIN
+from wallboard.boards.drafts import Drafts
+from wallboard.boards.kept import Boards
 from wallboard.screen import Screen, Source
 
 HEARTBEAT_SECONDS = 2.0

@@ -9,7 +9,7 @@ from typing import Literal
 
 from wallboard import figures, lamps, rows, views
 from wallboard.board import Agent, Board
-from wallboard.definitions import PanelKind
+from wallboard.boards.definitions import PanelKind
 from wallboard.events import Place
 from wallboard.look import Look
 from wallboard.notices import RANK, gravest, notices

@@ -11,7 +11,7 @@ from typing import Literal
 
 import msgspec
 
-from wallboard.definitions import PanelKind, Theme
+from wallboard.boards.definitions import PanelKind, Theme
 
 Alarm = Literal["calm", "warn", "alarm"]
 AgentState = Literal["idle", "ringing", "dialling", "talking"]

@@ -1,0 +1,1 @@
+"""Boards as supervisors make them: defined, edited, kept, carried as a file."""

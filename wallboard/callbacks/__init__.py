@@ -1,0 +1,1 @@
+"""Who is to be rung back: the work list of callers that nobody reached."""

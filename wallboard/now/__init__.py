@@ -1,0 +1,1 @@
+"""The floor right now, as the desk shows it."""

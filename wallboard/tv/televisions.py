@@ -1,0 +1,265 @@
+"""The screens that show boards: what each last said of itself and what it is asked to do; knows no HTTP, no page.
+
+A television tells of itself every 20 s; all of that is in memory only, as it is told anew within seconds of a
+restart. Its name is kept by the television itself and comes back with its reports. Commands are sent by the
+board's stream at once and handed out again with the answer to the next report, for a screen whose stream is
+swallowed; each names the load of the page that it is meant for, so that none is obeyed twice or after a reload.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+import unicodedata
+from collections.abc import Callable
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec.structs import replace
+
+from wallboard.tv.engines import engine_of, platform_of
+
+LOST_AFTER_SECONDS = 60.0
+CLOSED_KEPT_SECONDS = 600.0
+COMMAND_SECONDS = 60.0
+MOST = 1_000
+MOST_COMMANDS = 5
+LONGEST_NAME = 60
+_BURST, _PER_SECOND = 6.0, 0.5  # reports of one television
+_BURST_OF_ALL, _PER_SECOND_OF_ALL = 2_000.0, 200.0
+
+Alarm = Literal["calm", "warn", "alarm"]
+Order = Literal["reload", "identify", "rename"]
+Id = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?\Z")]
+Word = Annotated[str, msgspec.Meta(max_length=40)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=10**9)]
+Milliseconds = Annotated[int, msgspec.Meta(ge=-(10**13), le=10**13)]
+
+
+class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
+    """What /diag found. `stream` is `held_back` if events came in bursts, `swallowed` if only polling works."""
+
+    verdict: Literal["fit", "unfit"]
+    missing: Annotated[tuple[Word, ...], msgspec.Meta(max_length=40)] = ()
+    stream: Literal["live", "held_back", "swallowed", "refused"]
+    first_tiles_ms: Count | None = None
+    heartbeat_ms: Count | None = None
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """What a television says of itself. `page` names one load of the page, `board` is empty on /diag.
+
+    `clock_offset_ms` is its own clock less the server's; sizes are CSS pixels.
+    """
+
+    page: Word
+    board: Word = ""
+    build: Word = ""
+    name: Annotated[str, msgspec.Meta(max_length=200)] = ""
+    agent: Annotated[str, msgspec.Meta(max_length=1000)] = ""
+    width: Count = 0
+    height: Count = 0
+    pixel_ratio: Annotated[float, msgspec.Meta(ge=0, le=100)] = 1.0
+    features: Annotated[tuple[Word, ...], msgspec.Meta(max_length=40)] = ()
+    clock_offset_ms: Milliseconds | None = None
+    link: Literal["live", "stale", "closed"] = "stale"
+    transport: Literal["stream", "poll", ""] = ""
+    reconnects: Count = 0
+    heartbeat_age_ms: Count | None = None
+    missing_fragments: Count = 0
+    errors: Count = 0
+    last_error: Annotated[str, msgspec.Meta(max_length=1000)] = ""
+    wake_lock: Literal["held", "refused", "absent"] = "absent"
+    sound: Literal["off", "ready", "blocked", "absent"] = "off"
+    diagnosis: Diagnosis | None = None
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that one television shall do; only the load `page` obeys it (`rename`: any)."""
+
+    id: str
+    tv: str
+    do: Order
+    page: str = ""
+    name: str = ""
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What a television is told when it has reported."""
+
+    name: str
+    engine: str
+    commands: tuple[Command, ...]
+
+
+class Television(msgspec.Struct, frozen=True, kw_only=True):
+    """One screen as it last was heard, at `heard_at` on the steady clock of `Televisions`."""
+
+    id: str
+    report: Report
+    heard_at: float
+    name: str
+    diagnosis: Diagnosis | None = None
+    orders: tuple[tuple[float, Command], ...] = ()
+
+    @property
+    def shown_name(self) -> str:
+        return self.name or self.id
+
+    @property
+    def engine(self) -> str:
+        return engine_of(self.report.agent)
+
+    @property
+    def platform(self) -> str:
+        return platform_of(self.report.agent)
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of the list: how a television is, in a word, and how urgent that is."""
+
+    tv: Television
+    heard_seconds: int
+    alarm: Alarm
+    word: str
+    is_lost: bool
+    asked: tuple[Order, ...]
+
+
+class TooMany(Exception):
+    """Reports come faster than any screen of ours sends them."""
+
+
+class Televisions:
+    """At most `MOST`; the one that has been silent for longest is forgotten for a new one."""
+
+    def __init__(self, steady: Callable[[], float] = time.monotonic) -> None:
+        self._steady = steady
+        self._all: dict[str, Television] = {}  # the longest silent first
+        self._allowances: dict[str, tuple[float, float]] = {}
+        self._allowance = (_BURST_OF_ALL, steady())
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def get(self, id: str) -> Television | None:
+        return self._all.get(id)
+
+    def report(self, id: str, report: Report) -> Answer:
+        """Keeps what a television says of itself; `TooMany` if it says so too often."""
+        now = self._steady()
+        self._allow(id, now)
+        report = replace(
+            report, name=tidy(report.name), agent=tidy(report.agent, 300), last_error=tidy(report.last_error, 200)
+        )
+        before = self._all.pop(id, None)
+        name = before.name if before is not None and before.name != "" else report.name
+        self._all[id] = Television(
+            id=id,
+            report=report,
+            heard_at=now,
+            name=name,
+            diagnosis=report.diagnosis or (before.diagnosis if before else None),
+        )
+        self._forget_the_oldest()
+        return Answer(name=name, engine=engine_of(report.agent), commands=_still_meant(before, report, now))
+
+    def order(self, id: str, do: Order, name: str = "") -> Command | None:
+        """A command for the load of the page that reported last; None if there is no such television."""
+        tv = self._all.get(id)
+        if tv is None:
+            return None
+        command = Command(id=secrets.token_hex(6), tv=id, do=do, page=tv.report.page, name=name)
+        orders = (*tv.orders, (self._steady(), command))[-MOST_COMMANDS:]
+        self._all[id] = replace(tv, orders=orders, name=name if do == "rename" else tv.name)
+        return command
+
+    def rename(self, id: str, name: str) -> Command | None:
+        """A new name, which the television keeps; None without a name or a television."""
+        name = tidy(name)
+        return self.order(id, "rename", name) if name else None
+
+    def forget(self, id: str) -> None:
+        """Out of the list, until it reports again."""
+        self._all.pop(id, None)
+        self._allowances.pop(id, None)
+
+    def standings(self, build: str) -> tuple[Standing, ...]:
+        """All of them, those that need somebody first."""
+        now = self._steady()
+        for id in [id for id, tv in self._all.items() if _is_long_closed(tv, now)]:
+            self.forget(id)
+        found = [standing(tv, now, build) for tv in self._all.values()]
+        return tuple(sorted(found, key=lambda one: (_RANK[one.alarm], one.tv.shown_name.casefold(), one.tv.id)))
+
+    def standing(self, id: str, build: str) -> Standing | None:
+        tv = self._all.get(id)
+        return None if tv is None else standing(tv, self._steady(), build)
+
+    def _allow(self, id: str, now: float) -> None:
+        mine = _spent(self._allowances.get(id, (_BURST, now)), now, _BURST, _PER_SECOND)
+        ours = _spent(self._allowance, now, _BURST_OF_ALL, _PER_SECOND_OF_ALL)
+        if mine is None or ours is None:
+            raise TooMany
+        self._allowance = ours
+        self._allowances[id] = mine
+
+    def _forget_the_oldest(self) -> None:
+        while len(self._all) > MOST:
+            self.forget(next(iter(self._all)))
+
+
+_RANK = {"alarm": 0, "warn": 1, "calm": 2}
+
+
+def standing(tv: Television, now: float, build: str) -> Standing:
+    """How it is with one television, for a server that runs `build`."""
+    silent_seconds = now - tv.heard_at
+    alarm, word = _said(tv, silent_seconds, build)
+    return Standing(
+        tv=tv,
+        heard_seconds=int(silent_seconds),
+        alarm=alarm,
+        word=word,
+        is_lost=word == "Lost",
+        asked=tuple(command.do for at, command in tv.orders if now - at < COMMAND_SECONDS),
+    )
+
+
+def tidy(text: str, most: int = LONGEST_NAME) -> str:
+    """One line without control and direction characters, of at most `most` characters."""
+    plain = "".join(" " if unicodedata.category(sign) in ("Cc", "Cf", "Zl", "Zp", "Cs") else sign for sign in text)
+    return " ".join(plain.split())[:most].rstrip()
+
+
+def _said(tv: Television, silent_seconds: float, build: str) -> tuple[Alarm, str]:
+    report = tv.report
+    if report.link == "closed":
+        return "calm", "Closed"
+    if silent_seconds > LOST_AFTER_SECONDS:
+        return "alarm", "Lost"
+    if report.link == "stale":
+        return "warn", "Not live"
+    if report.board and report.build.partition(".")[0] != build:  # what follows is the layout of its board
+        return "warn", "Old version"
+    if report.transport == "poll":
+        return "warn", "Live, by polling"
+    return "calm", "Live"
+
+
+def _still_meant(before: Television | None, report: Report, now: float) -> tuple[Command, ...]:
+    """What it was asked and has perhaps not heard; a load of the page that came later is not meant."""
+    if before is None:
+        return ()
+    return tuple(command for at, command in before.orders if command.page == report.page and now - at < COMMAND_SECONDS)
+
+
+def _is_long_closed(tv: Television, now: float) -> bool:
+    return tv.report.link == "closed" and now - tv.heard_at > CLOSED_KEPT_SECONDS
+
+
+def _spent(allowance: tuple[float, float], now: float, burst: float, per_second: float) -> tuple[float, float] | None:
+    """The allowance after one more report; None if there is none left."""
+    left, at = allowance
+    left = min(burst, left + (now - at) * per_second)
+    return (left - 1, now) if left >= 1 else None
