@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv/bin
 
-.PHONY: demo serve test test-newest lint torn crash greedy soak vendor screenshots tvlab clean
+.PHONY: demo serve test test-newest lint torn crash greedy soak vendor screenshots bench-browser tvlab clean
 
 demo: .venv/.runtime
 	$(VENV)/python -m wallboard demo
@@ -44,7 +44,12 @@ vendor: .venv/.dev
 
 screenshots: .venv/.dev
 	sh scripts/browser.sh
-	$(VENV)/python scripts/screenshots.py
+	$(VENV)/python -m scripts.screenshots
+
+# What the wall costs a screen: script time, first paint, weight.
+bench-browser: .venv/.dev
+	sh scripts/browser.sh
+	$(VENV)/python -m benchmarks.browser
 
 # A busy board in the Chromium builds of old televisions; VERSIONS="69 79" for some. Needs node and npm.
 tvlab: .venv/.dev

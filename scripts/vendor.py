@@ -1,4 +1,6 @@
-"""Fetch the two third-party scripts of the board, lower them for old televisions and record their hashes.
+"""Fetch the third-party scripts of the board, lower them for old televisions and record their hashes.
+
+What only the tests run goes to tests/vendor/ as it is, and is never served.
 
     python scripts/vendor.py
 
@@ -18,7 +20,9 @@ from pathlib import Path
 
 ESBUILD = "0.28.2"
 TARGET = "chrome69"
-VENDOR = Path(__file__).resolve().parent.parent / "static" / "vendor"
+ROOT = Path(__file__).resolve().parent.parent
+VENDOR = ROOT / "static" / "vendor"
+OF_TESTS = ROOT / "tests" / "vendor"
 
 
 @dataclass(frozen=True)
@@ -40,22 +44,25 @@ SCRIPTS = (
     Script("htmx.org", "2.0.11", "0BSD", "dist/htmx.js", "htmx.js"),
     Script("idiomorph", "0.8.0", "0BSD", "dist/idiomorph-ext.js", "idiomorph-ext.js"),
 )
+TEST_SCRIPTS = (Script("axe-core", "4.14.1", "MPL-2.0", "axe.min.js", "axe.min.js"),)
 
 
 def main() -> None:
-    VENDOR.mkdir(parents=True, exist_ok=True)
+    for folder in (VENDOR, OF_TESTS):
+        folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         modules = install(Path(scratch))
         entries = [vendor(script, modules) for script in SCRIPTS]
-    manifest = {"esbuild": ESBUILD, "target": TARGET, "scripts": entries}
-    (VENDOR / "MANIFEST.json").write_text(json.dumps(manifest, indent=2) + "\n")
-    for entry in entries:
+        of_tests = [keep(script, modules) for script in TEST_SCRIPTS]
+    write_manifest(VENDOR, {"esbuild": ESBUILD, "target": TARGET, "scripts": entries})
+    write_manifest(OF_TESTS, {"scripts": of_tests})
+    for entry in [*entries, *of_tests]:
         print(f"{entry['output']}: {entry['package']} {entry['version']}, sha256 {entry['output_sha256']}")
 
 
 def install(scratch: Path) -> Path:
     """The node_modules folder with exactly the pinned versions; no package's install script is run."""
-    wanted = [f"{script.package}@{script.version}" for script in SCRIPTS] + [f"esbuild@{ESBUILD}"]
+    wanted = [f"{script.package}@{script.version}" for script in (*SCRIPTS, *TEST_SCRIPTS)] + [f"esbuild@{ESBUILD}"]
     options = ["--prefix", str(scratch), "--no-save", "--ignore-scripts", "--no-audit", "--no-fund"]
     subprocess.run(["npm", "install", *options, *wanted], check=True)
     return scratch / "node_modules"
@@ -66,6 +73,21 @@ def vendor(script: Script, modules: Path) -> dict[str, str]:
     source = modules / script.package / script.source
     lowered = lower(source, script, modules)
     (VENDOR / script.output).write_bytes(lowered)
+    return entry_of(script, source, lowered)
+
+
+def keep(script: Script, modules: Path) -> dict[str, str]:
+    """Write one script of the tests as its package has it; returns its line of the manifest."""
+    source = modules / script.package / script.source
+    (OF_TESTS / script.output).write_bytes(source.read_bytes())
+    return entry_of(script, source, source.read_bytes())
+
+
+def write_manifest(folder: Path, manifest: dict[str, object]) -> None:
+    (folder / "MANIFEST.json").write_text(json.dumps(manifest, indent=2) + "\n")
+
+
+def entry_of(script: Script, source: Path, written: bytes) -> dict[str, str]:
     return {
         "package": script.package,
         "version": script.version,
@@ -73,7 +95,7 @@ def vendor(script: Script, modules: Path) -> dict[str, str]:
         "source": script.source,
         "source_sha256": sha256(source.read_bytes()),
         "output": script.output,
-        "output_sha256": sha256(lowered),
+        "output_sha256": sha256(written),
     }
 
 

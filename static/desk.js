@@ -10,8 +10,6 @@
   const RING_EVERY = 5000; // waits grow and targets are passed without an event
 
   const root = document.documentElement;
-  const link = document.getElementById("desk-link");
-  const trouble = document.getElementById("desk-trouble");
   let stream = null;
   let heardAt = null;
   let openedAt = 0;
@@ -30,7 +28,7 @@
       const beat = JSON.parse(event.data);
       window.wallboard.heardServerTime(beat.server_now, beat.boot + ":" + beat.clock_steps);
       if (performance.now() - rungAt > RING_EVERY) ring();
-      if (beat.build !== root.dataset.build) say(trouble, "A new version is running. Reload the page to use it.");
+      if (beat.build !== root.dataset.build) say("desk-trouble", "A new version is running. Reload the page to use it.");
     });
     for (const name of ["farewell", "error"]) mine.addEventListener(name, () => { if (stream === mine) drop(); });
   }
@@ -40,7 +38,7 @@
     const wasStale = root.dataset.link !== "live";
     heardAt = performance.now();
     root.dataset.link = "live";
-    say(link, "");
+    say("desk-link", "");
     if (wasStale) ring();
   }
 
@@ -63,20 +61,22 @@
     if (!stream && now >= retryAt) open();
     if (silence <= STALE_AFTER) return;
     root.dataset.link = "stale";
-    say(link, heardAt === null ? "Connecting…" : "Not live – what you see is " + Math.floor(silence / 1000) + " s old. Reconnecting…");
+    say("desk-link", heardAt === null ? "Connecting…" : "Not live – what you see is " + Math.floor(silence / 1000) + " s old. Reconnecting…");
   }
 
-  function say(element, text) {
-    if (element.textContent !== text) element.textContent = text;
+  // Looked up anew each time: Back brings other elements of the same ids.
+  function say(id, text) {
+    const element = document.getElementById(id);
+    if (element && element.textContent !== text) element.textContent = text;
   }
 
   document.body.addEventListener("htmx:responseError", (event) => {
     const status = event.detail.xhr.status;
     if (status === 503) return; // starting, or crowded: the next ring asks again
-    say(trouble, "The server answered " + status + ": what you asked for was not done.");
+    say("desk-trouble", "The server answered " + status + ": what you asked for was not done.");
   });
-  document.body.addEventListener("htmx:sendError", () => say(trouble, "The server cannot be reached: nothing was sent."));
-  document.body.addEventListener("htmx:afterOnLoad", () => say(trouble, ""));
+  document.body.addEventListener("htmx:sendError", () => say("desk-trouble", "The server cannot be reached: nothing was sent."));
+  document.body.addEventListener("htmx:afterOnLoad", () => say("desk-trouble", ""));
   document.body.addEventListener("htmx:afterSwap", () => document.dispatchEvent(new Event("wallboard:swapped")));
   document.addEventListener("visibilitychange", () => { retryAt = 0; check(); });
   window.addEventListener("online", () => { retryAt = 0; check(); });

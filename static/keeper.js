@@ -36,6 +36,7 @@
   let opened = 0; // streams, as all of these since the page was loaded
   let missed = 0; // fragments without a place
   let beatAt = null; // the last heartbeat, of the stream or of a poll
+  let gone = false; // the server says that there is no such board; it may come back
 
   function path(last) {
     return address + "/" + last + location.search;
@@ -55,7 +56,7 @@
     on("tiles", onTiles);
     on("heartbeat", onHeartbeat);
     on("command", onCommand);
-    on("farewell", drop);
+    on("farewell", onFarewell);
     on("error", drop);
   }
 
@@ -73,6 +74,12 @@
     barren = 0;
     pollingHelps = false;
     heardStream();
+  }
+
+  function onFarewell(event) {
+    gone = JSON.parse(event.data).reason === "removed";
+    if (gone) heardAt = performance.now() - STALE_AFTER;
+    drop();
   }
 
   function onHeartbeat(event) {
@@ -96,6 +103,7 @@
 
   function heard(transport) {
     heardAt = performance.now();
+    gone = false;
     root.dataset.transport = transport;
     setLink("live");
   }
@@ -145,6 +153,7 @@
   }
 
   function asJson(response) {
+    gone = response.status === 404;
     if (!response.ok) throw new Error("poll answered " + response.status);
     return response.json();
   }
@@ -164,7 +173,7 @@
   function setLink(link) {
     const changed = root.dataset.link !== link;
     if (changed) root.dataset.link = link;
-    const said = link === "live" ? "" : heardAt === null ? "Connecting" : "Not live";
+    const said = link === "live" ? "" : gone ? "This board no longer exists" : heardAt === null ? "Connecting" : "Not live";
     if (word.textContent !== said) word.textContent = said;
     if (changed) document.dispatchEvent(new Event("wallboard:link"));
   }
@@ -187,7 +196,7 @@
 
   function stale(silence) {
     setLink("stale");
-    const ago = heardAt === null ? "" : "– last update " + span(Math.floor(silence / 1000)) + " ago, reconnecting";
+    const ago = gone ? "– it was removed, and is shown again when it is back" : heardAt === null ? "" : "– last update " + span(Math.floor(silence / 1000)) + " ago, reconnecting";
     if (detail.textContent !== ago) detail.textContent = ago;
   }
 

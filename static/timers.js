@@ -7,6 +7,8 @@
   const DAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
   const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
   const KEPT_SAMPLES = 30;
+  const BLANK = "[data-since]:empty";
+  const ON_THIS_PAGE = "li:not([data-off]) > [data-since], li:not([data-off]) p [data-since], .hero [data-since]";
 
   // Each sample is server time minus performance.now(), too small by its delay: the largest is the best.
   // Those of another clock, or of before a step of this one, tell nothing any more.
@@ -59,26 +61,44 @@
 
   // The style sheet makes a long duration smaller where the template asks for it with data-chars.
   function write(element, text) {
-    if (element.textContent !== text) element.textContent = text;
-    if (element.hasAttribute("data-chars")) element.dataset.chars = text.length;
+    const node = element.firstChild;
+    if (!node) element.textContent = text;
+    else if (node.data !== text) node.data = text;
+    if (element.hasAttribute("data-chars") && element.dataset.chars !== String(text.length)) element.dataset.chars = text.length;
   }
 
+  // Tiles on another page are filled when they are turned to.
   function each(selector, text) {
     const elements = document.querySelectorAll(selector);
     for (let i = 0; i < elements.length; i++) write(elements[i], text(elements[i]));
   }
 
+  function since(now) {
+    return function (element) {
+      return duration(now - Number(element.dataset.since));
+    };
+  }
+
   function tick() {
     const now = serverNow();
     const frozen = root.dataset.link === "stale"; // what is not known to go on must not seem to
-    each("[data-since]", function (element) {
-      const known = frozen && element.textContent;
-      return known || duration(now - Number(element.dataset.since));
-    });
+    each(frozen ? BLANK : ON_THIS_PAGE, since(now));
     each("[data-last-event]", function (element) {
       return age(now - Number(element.dataset.lastEvent));
     });
     each("[data-utc-offset]", function (element) {
+      return clock(element, now);
+    });
+  }
+
+  // A swap leaves blank what the server does not fill; everything else is right until the second is over.
+  function fill() {
+    const now = serverNow();
+    each(BLANK, since(now));
+    each("[data-last-event]:empty", function (element) {
+      return age(now - Number(element.dataset.lastEvent));
+    });
+    each("[data-utc-offset]:empty", function (element) {
       return clock(element, now);
     });
   }
@@ -89,6 +109,7 @@
   }
 
   window.wallboard = { heardServerTime: heardServerTime, serverNow: serverNow, localNow: localNow };
-  document.addEventListener("wallboard:swapped", tick);
+  document.addEventListener("wallboard:swapped", fill);
+  document.addEventListener("wallboard:turned", tick);
   tickEachSecond();
 })();

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from typing import Any, Self
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -34,7 +34,7 @@ class Floor:
         self.formula: Formula = formula
         self.feed(*bodies)
 
-    def feed(self, *bodies: Body, after: float = 1) -> Floor:
+    def feed(self, *bodies: Body, after: float = 1) -> Self:
         for given_body in bodies:
             self.now += timedelta(seconds=after)
             event = self.reader.read(given_body, self.now)
@@ -42,7 +42,7 @@ class Floor:
             self.news = self.board.apply(event)
         return self
 
-    def wait(self, **how_long: float) -> Floor:
+    def wait(self, **how_long: float) -> Self:
         self.now += timedelta(**how_long)
         return self
 

@@ -52,3 +52,14 @@ def test_an_old_browser_tells_its_origin_alone(server: Server) -> None:
 def test_a_program_with_a_token_needs_no_page(server: Server) -> None:
     headers = {"Authorization": "Bearer whatever-it-is"}
     assert httpx.post(f"{server.url}/supervisor/stream", headers=headers).status_code == 405
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/setup", "/boards/main", "/boards/none", "/supervisor/boards", "/healthz", "/static/desk.css", "/none"],
+)
+def test_every_answer_tells_the_browser_what_it_may_do(server: Server, path: str) -> None:
+    headers = httpx.get(server.url + path).headers
+    assert headers["content-security-policy"].startswith("default-src 'none'; script-src 'self'; ")
+    assert "frame-ancestors 'none'" in headers["content-security-policy"]
+    assert (headers["x-content-type-options"], headers["referrer-policy"]) == ("nosniff", "no-referrer")

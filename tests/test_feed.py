@@ -11,12 +11,14 @@ from typing import Any, cast
 from wallboard import views
 from wallboard.application import TEMPLATES
 from wallboard.board import Board, Rules
+from wallboard.boards import Boards
 from wallboard.clock import Clock
+from wallboard.definitions import Targets
 from wallboard.feed import Feed
 from wallboard.journal import Journal
 from wallboard.render import Renderer
+from wallboard.screen import Source
 from wallboard.screens import Screens
-from wallboard.tiles import Look
 
 
 class Ear:
@@ -70,12 +72,13 @@ def test_a_board_that_cannot_be_drawn_falls_silent_and_comes_back() -> None:
     async def work() -> None:
         board, pen, ear = Board(Rules(zone=UTC, day_starts_at=time(0))), Pen(TEMPLATES), Ear()
         journal = cast(Journal, SimpleNamespace(head=0, trouble=None))
-        screens = Screens(board, journal, Clock(), pen, Look(), "build")
+        source = Source(board, journal, Clock(), pen, Targets(), "build")
+        screens = Screens(source, Boards(lambda: None))
         running = asyncio.create_task(screens.run(nothing))
-        screens.feed.join(ear.send)
+        screens.main.feed.join(ear.send)
         await until(lambda: ear.heard.count(b"event: heartbeat") >= 1)
         pen.dry = True
-        await until(lambda: screens._is_stuck)
+        await until(lambda: screens.main.is_stuck)
         silent_since = ear.heard.count(b"event: heartbeat")
         await asyncio.sleep(2.5)
         assert ear.heard.count(b"event: heartbeat") == silent_since

@@ -31,10 +31,11 @@ from wallboard.clock import Clock
 from wallboard.intake import Intake
 from wallboard.journal import SCHEMA, Delivery, Entry
 from wallboard.journal.sqlite import SqliteJournal
+from wallboard.look import Look
 from wallboard.parse import Reader
 from wallboard.render import Renderer
 from wallboard.state import state
-from wallboard.tiles import Look, compose
+from wallboard.tiles import compose
 
 ANSWERED_WITHIN_SECONDS = 2.0
 NAMES = 10_000

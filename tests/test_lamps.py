@@ -23,9 +23,10 @@ from wallboard import lamps, views
 from wallboard.board import Board, Rules
 from wallboard.journal import Delivery
 from wallboard.journal.sqlite import SqliteJournal
+from wallboard.look import Look
 from wallboard.parse import Reader, Unrecognised
 from wallboard.render import Renderer
-from wallboard.tiles import Look, compose
+from wallboard.tiles import compose
 from wallboard.usual import Health, PbxState
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -69,24 +70,24 @@ def test_the_pbxs_lamp_in_a_sentence(health: Health, words: str) -> None:
     assert words in said
 
 
-def header(**changed: views.Lamp) -> str:
-    return Renderer(TEMPLATES).tile(msgspec.structs.replace(BOARD.header, **changed)).decode()
+def footer(**changed: views.Lamp) -> str:
+    return Renderer(TEMPLATES).tile(msgspec.structs.replace(BOARD.footer, **changed)).decode()
 
 
 def test_a_lamp_that_warns_has_an_icon_and_words_and_a_calm_one_none() -> None:
-    assert header().count("#i-alert") == 0
-    assert header(pbx=lamp("quiet")).count("#i-alert") == 1
-    both = header(pbx=lamp("quiet"), journal=lamps.journal("disk full"))
-    assert both.count("#i-alert") == 2
+    assert footer().count("#i-alert") == 0
+    assert footer(pbx=lamp("quiet")).count("#i-alert") == 1
+    both = footer(pbx=lamp("quiet"), journal=lamps.journal("disk full"))
+    assert (both.count("#i-alert"), both.count("#i-alarm")) == (1, 1)
     assert "PBX quiet 12 min" in both
     assert "Journal stopped" in both
 
 
 def test_every_lamp_has_its_mark_and_words_for_when_the_link_is_dead() -> None:
-    tree = Tree(header().encode())
+    tree = Tree(footer().encode())
     assert [mark["data-pbx"] for mark in tree.having("data-pbx")] == ["normal"]
     assert [mark["data-journal"] for mark in tree.having("data-journal")] == ["fine"]
-    assert header().count("not known") == 2
+    assert footer().count("not known") == 2
 
 
 # --- from events to lamps ------------------------------------------------------------------------------
@@ -113,14 +114,14 @@ def test_a_wrong_clock_is_said_on_the_board(seconds: int, said: str) -> None:
     assert (notice.alarm, bool(notice.text)) == ("warn" if said else "calm", bool(said))
 
 
-def test_a_silence_that_is_unusual_reaches_the_header() -> None:
+def test_a_silence_that_is_unusual_reaches_the_footer() -> None:
     board = Board(Rules(zone=ZoneInfo("UTC")))
     for week in (4, 3, 2, 1):
         for n in range(-60, 60):
             board.apply(ring(f"{week}-{n}", NOON - timedelta(weeks=week) + timedelta(minutes=n)))
     board.apply(ring("last", NOON))
     shown = [
-        compose(board, NOON + timedelta(minutes=minutes), Look(), sequence=1, trouble=None).header.pbx.state
+        compose(board, NOON + timedelta(minutes=minutes), Look(), sequence=1, trouble=None).footer.pbx.state
         for minutes in (0, 10, 13)
     ]
     assert shown == ["normal", "normal", "quiet"]

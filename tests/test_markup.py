@@ -212,7 +212,7 @@ def test_the_board_shows_it_as_typed(watched: Watched, server: Server, batch: in
         assert sorted(watched.marks("data-agent")) == sorted(cleaned(f"{n} {p}") for n, p in enumerate(payloads))
         callers = sorted(f"{masked(name)} {masked(name)}" for name in names)
         assert sorted(text for text in watched.texts(".agent .whom bdi")) == callers
-        assert len(watched.marks("data-call")) == 8
+        assert len(watched.marks("data-call")) == min(60, len(payloads))
         assert watched.misdeeds() == []
         watched.page.reload()
         watched.page.wait_for_selector("html[data-link=live]", state="attached")

@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from wallboard.render import Renderer
-from wallboard.views import AgentTile, Board, CallRow, Header, Hero, Lamp, Notice, Panel, View, VisitTile
+from wallboard.views import AgentTile, Board, CallRow, Footer, Hero, Lamp, Notice, Panel, Title, View, VisitTile
 
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
 HOSTILE = "<script>alert('x')</script>\" onload=\"x"
@@ -61,10 +61,12 @@ def visit(name: str = "Sales", kind: str = "queue", **changes: object) -> VisitT
         longest_wait_since_ms=1000,
         service_level_percent=81,
         service_level_target_percent=80,
+        service_level_alarm="calm",
         offered=60,
         answered=48,
         abandoned=7,
         unanswered=1,
+        abandon_alarm="calm",
         average_speed_of_answer_seconds=14,
     )
     return replace(tile, kind=kind, **changes)
@@ -93,26 +95,36 @@ def call(id: str = "160455961758", **changes: object) -> CallRow:
         state="ringing",
         result="",
         caller="ACME",
+        number="…001",
         place="Sales",
         agents="Priya Shah",
         since_ms=1000,
         talk_seconds=None,
         voicemail=False,
+        longest=False,
         alarm="calm",
     )
     return replace(row, **changes)
 
 
 def panel(key: str, kind: str, *tiles: View, **changes: object) -> Panel:
-    group = Panel(key=key, kind="calls", title=key.title(), empty="Nothing yet", total=len(tiles), hidden=0, tiles=())
+    title = Title(key=f"{key}-title", text=key.title(), total=len(tiles), hidden=0)
+    group = Panel(key=key, kind="waiting", title=title, empty="Nothing yet", tiles=())
     return replace(group, kind=kind, tiles=tiles, **changes)
+
+
+def titled(group: Panel, **changes: object) -> Panel:
+    return replace(group, title=replace(group.title, **changes))
 
 
 HERO = Hero(
     waiting=2,
+    waiting_too_long=0,
     waiting_alarm="calm",
     longest_wait_since_ms=None,
     longest_wait_alarm="calm",
+    longest_caller="",
+    longest_place="",
     service_level_percent=None,
     service_level_target_percent=80,
     service_level_seconds=20,
@@ -121,6 +133,7 @@ HERO = Hero(
     answered=97,
     missed=15,
     abandoned=9,
+    abandon_alarm="calm",
     voicemails_today=3,
     voicemails_new=2,
     outbound_placed=12,
@@ -130,8 +143,9 @@ HERO = Hero(
 BOARD = Board(
     slug="main",
     sequence=7,
-    header=Header(
-        name="Main", time_zone="UTC", utc_offset_seconds=0, last_event_at_ms=1000, presumed_ended=0,
+    footer=Footer(
+        name="Main", message="", theme="dark", time_zone="UTC", utc_offset_seconds=0, last_event_at_ms=1000,
+        presumed_ended=0,
         pbx=Lamp(state="normal", alarm="calm", text="PBX"), journal=Lamp(state="fine", alarm="calm", text="Journal"),
     ),
     notice=Notice(alarm="calm", text=""),
@@ -140,8 +154,8 @@ BOARD = Board(
         panel("queues", "queues", visit("Sales"), visit("Support")),
         panel("groups", "ring_groups", visit("Night", kind="ring_group")),
         panel("agents", "agents", agent("1001"), agent("1002")),
-        panel("live", "calls", call("1"), call("2", state="talking")),
-        panel("done", "calls"),
+        panel("live", "waiting", call("1"), call("2", state="talking")),
+        panel("done", "ended"),
     ),
 )  # fmt: skip
 
@@ -212,9 +226,9 @@ def test_calls_agents_queues_and_ring_groups_carry_their_marks(renderer: Rendere
         visit(HOSTILE, key="v", alarm_word=HOSTILE, alarm="alarm"),
         agent(HOSTILE, key="a", name=HOSTILE, with_whom=HOSTILE),
         call(HOSTILE, key="c", caller=HOSTILE, place=HOSTILE, agents=HOSTILE, result=HOSTILE),
-        panel("p", "calls", title=HOSTILE, empty=HOSTILE),
+        titled(panel("p", "ended", empty=HOSTILE), text=HOSTILE),
         Notice(alarm="alarm", text=HOSTILE),
-        replace(BOARD.header, name=HOSTILE, time_zone=HOSTILE),
+        replace(BOARD.footer, name=HOSTILE, time_zone=HOSTILE),
     ],
     ids=lambda view: type(view).__name__,
 )
@@ -230,9 +244,9 @@ def test_text_of_a_call_cannot_turn_the_direction_of_its_neighbours(renderer: Re
 
 
 def test_what_is_not_known_is_a_dash_and_never_a_zero(renderer: Renderer) -> None:
-    tile = renderer.tile(visit(service_level_percent=None, longest_wait_since_ms=None)).decode()
+    tile = renderer.tile(visit(service_level_percent=None)).decode()
     assert "<dd>–</dd>" in tile
-    assert '<span class="since">–</span>' in tile
+    assert '<span class="since">–</span>' in renderer.tile(call(since_ms=None)).decode()
 
 
 def test_durations_that_tick_are_left_to_the_browser(renderer: Renderer) -> None:
@@ -246,29 +260,32 @@ def test_the_talk_time_of_an_ended_call(renderer: Renderer, seconds: int | None,
 
 
 def test_a_panel_without_tiles_says_so(renderer: Renderer) -> None:
-    assert '<p class="empty">No calls yet</p>' in renderer.tile(panel("p", "calls", empty="No calls yet")).decode()
+    assert '<p class="empty">No calls yet</p>' in renderer.tile(panel("p", "ended", empty="No calls yet")).decode()
 
 
 def test_tiles_that_are_not_listed_are_counted(renderer: Renderer) -> None:
-    assert "+8 more" in renderer.tile(panel("p", "calls", call(), total=9, hidden=8)).decode()
+    assert "+8 more" in renderer.tile(titled(panel("p", "ended", call()), total=9, hidden=8)).decode()
 
 
 def test_alarms_come_with_a_word_and_an_icon(renderer: Renderer) -> None:
-    hero = renderer.tile(replace(HERO, waiting_alarm="alarm", service_level_alarm="warn")).decode()
-    assert "#i-alert" in hero
-    assert "Too many" in hero
-    assert "Low" in hero
+    hero = renderer.tile(
+        replace(HERO, waiting_alarm="alarm", waiting_too_long=3, longest_wait_alarm="warn", service_level_alarm="warn")
+    ).decode()
+    assert hero.count("#i-alarm") == 1
+    assert hero.count("#i-alert") == 2
+    for words in ("3 too long", "Long wait", "Low"):
+        assert words in hero
 
 
 def test_page_and_push_have_the_same_markup(renderer: Renderer) -> None:
     whole = page(renderer)
-    for view in (BOARD.header, BOARD.notice, BOARD.hero, *BOARD.panels, *BOARD.panels[2].tiles):
+    for view in (BOARD.footer, BOARD.notice, BOARD.hero, *BOARD.panels, *BOARD.panels[2].tiles):
         assert renderer.tile(view) in whole
-    assert roots(renderer.snapshot(BOARD)) == ["board-header", "board-notice", "board-hero", "board-floor"]
+    assert roots(renderer.snapshot(BOARD)) == ["board-hero", "board-notice", "board-footer", "board-floor"]
 
 
 def test_every_fragment_asks_to_be_morphed_into_its_place(renderer: Renderer) -> None:
-    for view in (BOARD.header, BOARD.notice, BOARD.hero, *BOARD.panels, *BOARD.panels[0].tiles):
+    for view in (BOARD.footer, BOARD.notice, BOARD.hero, *BOARD.panels, *BOARD.panels[0].tiles):
         tag, attributes = Tree(renderer.tile(view)).elements[0]
         assert attributes["hx-swap-oob"] == "morph", tag
         assert attributes["id"]
@@ -281,9 +298,9 @@ CHANGES = {
     "a number": (replace(BOARD, hero=replace(HERO, waiting=3)), ["board-hero"]),
     "one agent": (with_agents(TALKING, agent("1002")), ["agent-1001"]),
     "the order": (with_agents(agent("1002"), agent("1001")), ["agents"]),
-    "one more": (with_agents(agent("1001"), agent("1002"), agent("1003"), total=3), ["agents"]),
-    "a title": (with_agents(agent("1001"), agent("1002"), title="Team"), ["agents"]),
-    "a count": (with_agents(agent("1001"), agent("1002"), total=9, hidden=7), ["agents"]),
+    "one more": (with_agents(agent("1001"), agent("1002"), agent("1003")), ["agents"]),
+    "a title": (with_panel(2, titled(BOARD.panels[2], text="Team")), ["agents-title"]),
+    "a count": (with_panel(2, titled(BOARD.panels[2], total=9, hidden=7)), ["agents-title"]),
     "a panel that goes": (replace(BOARD, panels=BOARD.panels[1:]), ["board-floor"]),
 }
 

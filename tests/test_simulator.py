@@ -262,12 +262,25 @@ def test_faults_are_the_same_for_the_same_seed() -> None:
 
 def test_faults_repeat_delay_and_lose_about_as_much_as_they_should() -> None:
     webhooks = [Webhook(number / 10, str(number), b"{}") for number in range(20_000)]
-    faulty = list(simulator.with_faults(webhooks))
+    done = simulator.Faults()
+    faulty = list(simulator.with_faults(webhooks, done=done))
     came = Counter(webhook.call for webhook in faulty)
     late = [hook for hook in faulty if came[hook.call] == 1 and hook.due_seconds > int(hook.call) / 10]
     assert sum(times == 2 for times in came.values()) / 20_000 == pytest.approx(0.03, abs=0.005)
     assert len(late) / 20_000 == pytest.approx(0.03, abs=0.005)
     assert (20_000 - len(came)) / 20_000 == pytest.approx(0.01, abs=0.003)
+    twice = sum(times == 2 for times in came.values())
+    assert (done.repeated, done.delayed, done.lost.total()) == (twice, len(late), 20_000 - len(came))
+
+
+def test_faults_tell_what_they_lost_so_that_a_board_can_be_checked_against_it() -> None:
+    done = simulator.Faults()
+    webhooks = floor(900)
+    faulty = list(simulator.with_faults(webhooks, done=done))
+    gone = Counter(json.loads(hook.body)["type"] for hook in {w.body: w for w in webhooks}.values())
+    gone.subtract(json.loads(body)["type"] for body in {hook.body for hook in faulty})
+    assert +gone == done.lost
+    assert all(f"{kind} {count}" in done.words() for kind, count in done.lost.items())
 
 
 def test_faults_keep_the_stream_in_the_order_of_its_due_times() -> None:

@@ -52,6 +52,18 @@ def test_no_changed_byte_is_believed(sound: Path, before: Opened, file: str) -> 
     assert len(became) > 1 or file.endswith("witness"), "the bytes that were changed mattered to nobody"
 
 
+def test_a_changed_byte_in_a_tables_design_is_no_new_design(tmp_path: Path) -> None:
+    """One made a comma of a space, so that every row had a column more and no start succeeded."""
+    sound = made(tmp_path, stopped=True)
+    before, page = undamaged(sound), (sound / NAME).read_bytes()[:4096]
+    design = page.index(b"CREATE TABLE deliveries")
+    marks = [at for at in range(design, len(page)) if page[at] in b" ,\n" and page[at - 1] not in b" "]
+    assert len(marks) > 50
+    for at in marks[::2]:
+        for bit in (1, 2, 3, 5):
+            outcome(sound, Damage(NAME, at, 1 << bit), before)
+
+
 @pytest.mark.parametrize("file", FILES)
 def test_no_cut_end_is_believed(sound: Path, before: Opened, file: str) -> None:
     size, rng = (sound / file).stat().st_size, Random(f"ends of {file}")

@@ -12,6 +12,7 @@ import pytest
 STATIC = Path(__file__).resolve().parent.parent / "static"
 MANIFEST = json.loads((STATIC / "vendor" / "MANIFEST.json").read_text())
 VENDORED = [STATIC / "vendor" / entry["output"] for entry in MANIFEST["scripts"]]
+OF_TESTS = STATIC.parent / "tests" / "vendor"
 OWN = sorted(STATIC.glob("*.js"))
 
 TOO_NEW = {
@@ -38,6 +39,16 @@ def test_a_vendored_script_is_the_one_in_the_manifest(entry: dict[str, str]) -> 
     script = (STATIC / "vendor" / entry["output"]).read_bytes()
     assert hashlib.sha256(script).hexdigest() == entry["output_sha256"]
     assert f"{entry['package']} {entry['version']}".encode() in script[:100]
+
+
+def test_what_only_the_tests_run_is_the_one_in_the_manifest_and_is_not_served() -> None:
+    entries = json.loads((OF_TESTS / "MANIFEST.json").read_text())["scripts"]
+    for entry in entries:
+        script = (OF_TESTS / entry["output"]).read_bytes()
+        assert hashlib.sha256(script).hexdigest() == entry["output_sha256"]
+        assert f"axe v{entry['version']}".encode() in script[:100]
+        assert not list(STATIC.rglob(entry["output"]))
+    assert sorted(path.name for path in OF_TESTS.glob("*.js")) == [entry["output"] for entry in entries]
 
 
 def test_nothing_is_vendored_that_the_manifest_does_not_name() -> None:

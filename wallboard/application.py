@@ -6,36 +6,53 @@ import asyncio
 import signal
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
 import structlog
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from wallboard.api import Api
+from wallboard.archive import Archive
 from wallboard.bell import Bell
 from wallboard.board import Board, Rules
+from wallboard.board_exchange import BoardExchange
+from wallboard.board_pages import BoardPages
+from wallboard.boards import Boards
+from wallboard.boards_file import BoardsFileError, read_boards
+from wallboard.call_pages import CallPages
+from wallboard.callback_pages import CallbackPages
 from wallboard.clock import Clock
+from wallboard.day_pages import DayPages
+from wallboard.days import Days
+from wallboard.definitions import Definition, Targets
 from wallboard.desk import Desk
+from wallboard.explain import Terms
 from wallboard.front import Front, descriptors
 from wallboard.intake import Intake
 from wallboard.journal import JournalError, JournalUnavailable
 from wallboard.journal.sqlite import SqliteJournal, check
+from wallboard.now import Rules as DeskRules
+from wallboard.now_pages import NowPages
 from wallboard.pages import Pages
 from wallboard.parse import Reader
+from wallboard.phone import country_of
 from wallboard.render import Renderer
+from wallboard.saving import Saving
+from wallboard.screen import Source
 from wallboard.screens import Screens, build_of
 from wallboard.settings import Settings, SettingsError, read_settings, require_serving
 from wallboard.televisions import Televisions
-from wallboard.tiles import Look
 from wallboard.totals import Thresholds
 from wallboard.tv_pages import TvPages
 from wallboard.walls import OwnPagesOnly, Walls
@@ -44,6 +61,9 @@ from wallboard.webhook import Door
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATES, STATIC = ROOT / "templates", ROOT / "static"
 log = structlog.get_logger()
+
+_COMPRESSED = Middleware(GZipMiddleware, minimum_size=1000, compresslevel=6)
+"""For the pages and what they load; never for the stream, whose bytes are shared by all who watch."""
 
 
 def settings_or_exit(*, env_file: str | None = ".env", waits: bool = True, **overrides: object) -> Settings:
@@ -54,6 +74,7 @@ def settings_or_exit(*, env_file: str | None = ".env", waits: bool = True, **ove
     try:
         settings = read_settings(env_file=env_file, **overrides)
         require_serving(settings)
+        boards_of(settings)
         check(settings.sqlite_path)
     except (SettingsError, JournalError) as error:
         if waits and isinstance(error, JournalError) and error.is_passing:
@@ -68,11 +89,49 @@ def rules_of(settings: Settings) -> Rules:
     return Rules(
         zone=settings.zone,
         day_starts_at=settings.day_starts_at,
+        country=settings.country or country_of(settings.time_zone),
         thresholds=Thresholds(settings.service_level_seconds * 1000, settings.short_abandon_seconds * 1000),
         ringing_timeout=timedelta(seconds=settings.ringing_timeout_seconds),
         waiting_timeout=timedelta(seconds=settings.waiting_timeout_seconds),
         talking_timeout=timedelta(seconds=settings.talking_timeout_seconds),
     )
+
+
+def boards_of(settings: Settings) -> tuple[Definition, ...]:
+    """The boards of the file that a deploy carries; SettingsError names what is wrong with each."""
+    if settings.boards_file is None:
+        return ()
+    try:
+        return read_boards(settings.boards_file.read_text())
+    except (OSError, UnicodeDecodeError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else "is not UTF-8") or "cannot be read"
+        raise SettingsError(f"WALLBOARD_BOARDS_FILE: {settings.boards_file}: {reason}.") from None
+    except BoardsFileError as error:
+        listed = "\n".join(f"- {problem}" for problem in error.problems)
+        raise SettingsError(f"WALLBOARD_BOARDS_FILE: {settings.boards_file} cannot be used:\n{listed}") from None
+
+
+def defaults_of(settings: Settings) -> Targets:
+    """The targets of every board and place that names none of its own."""
+    return Targets(
+        service_level_seconds=settings.service_level_seconds,
+        service_level_formula=settings.service_level_formula,
+        service_level_target=settings.service_level_target,
+    )
+
+
+def terms_of(settings: Settings) -> Terms:
+    """What stands in the desk's formulas, as the settings say."""
+    return Terms(
+        service_level_ms=settings.service_level_seconds * 1000,
+        short_abandon_ms=settings.short_abandon_seconds * 1000,
+        formula=settings.service_level_formula,
+        target=settings.service_level_target,
+    )
+
+
+def desk_rules_of(settings: Settings) -> DeskRules:
+    return DeskRules(settings.service_level_seconds, settings.service_level_target, settings.service_level_formula)
 
 
 def create_app(settings: Settings) -> Starlette:
@@ -81,12 +140,10 @@ def create_app(settings: Settings) -> Starlette:
     renderer = Renderer(TEMPLATES)
     board = Board(rules_of(settings))
     journal = SqliteJournal(settings.sqlite_path)
-    look = Look(
-        target=settings.service_level_target,
-        service_level_seconds=settings.service_level_seconds,
-        formula=settings.service_level_formula,
-    )
-    screens = Screens(board, journal, clock, renderer, look, build_of(TEMPLATES, STATIC))
+    defaults = defaults_of(settings)
+    boards = Boards(lambda: screens.follow())
+    source = Source(board, journal, clock, renderer, defaults, build_of(TEMPLATES, STATIC))
+    screens = Screens(source, boards)
     bell = Bell(screens.pulse)
     reader = Reader(zone=settings.zone, components=settings.components)
 
@@ -94,11 +151,21 @@ def create_app(settings: Settings) -> Starlette:
         screens.changed()
         bell.ring()
 
-    intake = Intake(reader, board, journal, clock, changed)
+    intake = Intake(reader, board, journal, clock, changed, boards.remarks)
+    saving = Saving(intake, boards)
     front = Front(descriptors())
     api = Api(settings, intake, journal, clock, screens, front)
-    pages = Pages(settings, intake, clock, screens, renderer, front)
+    pages = Pages(settings, intake, clock, boards, screens, renderer, front)
     desk = Desk(renderer.environment, clock, bell, front, boot=screens.boot, build=screens.build)
+    exchange = BoardExchange(desk, boards, saving)
+    editor = BoardPages(settings, desk, board, boards, saving, screens)
+    days = Days(
+        board, journal, settings.sqlite_path, clock, reader, terms_of(settings), retention_days=settings.retention_days
+    )
+    day_pages = DayPages(desk, days)
+    call_pages = CallPages(desk, days, Archive(settings.sqlite_path.resolve()), reader, clock)
+    now = NowPages(desk, renderer.environment, board, journal, clock, desk_rules_of(settings))
+    callbacks = CallbackPages(desk, renderer.environment, intake, journal, clock)
     tvs = TvPages(Televisions(), desk, screens.tell, screens.build)
     door = Door(intake, settings.pbx_tokens, front)
 
@@ -109,10 +176,25 @@ def create_app(settings: Settings) -> Starlette:
             Route("/", pages.guarded(pages.home)),
             Route("/setup", pages.guarded(pages.setup)),
             Route("/setup/seen", pages.guarded(pages.seen)),
-            Route("/boards/{slug}", pages.guarded(pages.board)),
+            Route("/boards/{slug}", pages.guarded(pages.board), middleware=[_COMPRESSED]),
             Route("/boards/{slug}/stream", pages.guarded(pages.stream)),
             Route("/boards/{slug}/tiles", pages.guarded(pages.tiles)),
+            Route("/supervisor", pages.guarded(now.page)),
+            Route("/supervisor/live", pages.guarded(now.live)),
+            Route("/supervisor/callbacks", pages.guarded(callbacks.page)),
+            Route("/supervisor/callbacks/list", pages.guarded(callbacks.list)),
+            Route("/supervisor/callbacks/marks", pages.guarded(callbacks.mark), methods=["POST"]),
+            Route("/supervisor/name", pages.guarded(callbacks.name), methods=["POST"]),
             Route("/supervisor/stream", pages.guarded(desk.stream)),
+            *(
+                Route(path, pages.guarded(handler), methods=methods)
+                for path, handler, methods in (*exchange.routes(), *editor.routes())
+            ),
+            Route("/supervisor/day", pages.guarded(day_pages.day)),
+            Route("/supervisor/day/{day}", pages.guarded(day_pages.day)),
+            Route("/supervisor/day/{day}/calls", pages.guarded(day_pages.calls)),
+            Route("/supervisor/day/{day}/{what}.csv", pages.guarded(day_pages.file)),
+            Route("/supervisor/calls/{id:path}", pages.guarded(call_pages.call)),
             Route("/supervisor/tvs", pages.guarded(tvs.all)),
             Route("/supervisor/tvs/{id}", pages.guarded(tvs.one)),
             Route("/supervisor/tvs/{id}", pages.guarded(tvs.order), methods=["POST"]),
@@ -123,18 +205,24 @@ def create_app(settings: Settings) -> Starlette:
             Route("/healthz", api.healthz),
             Route("/readyz", api.readyz),
             Route("/metrics", api.metrics),
-            Mount("/static", StaticFiles(directory=STATIC)),
+            Mount("/static", StaticFiles(directory=STATIC), middleware=[_COMPRESSED]),
         ],
         middleware=[Middleware(Walls), Middleware(OwnPagesOnly)],
         exception_handlers={Exception: _unexpected},
-        lifespan=_lifespan(intake, journal, screens, bell, front),
+        lifespan=_lifespan(intake, journal, screens, bell, front, days, partial(_take_boards, settings, saving)),
     )
     app.router.redirect_slashes = False
     return app
 
 
 def _lifespan(
-    intake: Intake, journal: SqliteJournal, screens: Screens, bell: Bell, front: Front
+    intake: Intake,
+    journal: SqliteJournal,
+    screens: Screens,
+    bell: Bell,
+    front: Front,
+    days: Days,
+    opened: Callable[[], Awaitable[None]],
 ) -> Callable[[Starlette], AbstractAsyncContextManager[dict[str, Front]]]:
     async def every_second() -> None:
         with suppress(JournalUnavailable):
@@ -145,12 +233,13 @@ def _lifespan(
         while not await _opened(intake):
             await asyncio.sleep(1)
         log.info("ready", sequence=journal.head)
-        await asyncio.gather(screens.run(every_second), bell.run())
+        await asyncio.gather(screens.run(every_second), bell.run(), opened())
 
     def stop() -> None:
         intake.closing = True
         screens.farewell()
         bell.farewell()
+        days.farewell()
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[dict[str, Front]]:
@@ -175,6 +264,20 @@ async def _opened(intake: Intake) -> bool:
         log.error("the journal cannot be opened", reason=str(error))
         return False
     return True
+
+
+async def _take_boards(settings: Settings, saving: Saving) -> None:
+    """Saves the deploy's boards, as soon as the journal can be written."""
+    try:
+        boards = boards_of(settings)
+    except SettingsError as error:
+        log.error("the boards' file cannot be used", reason=str(error))
+        return
+    while True:
+        with suppress(JournalUnavailable):
+            await saving.take_file(boards)
+            return
+        await asyncio.sleep(1)
 
 
 async def _keep_refusals(intake: Intake, journal: SqliteJournal) -> None:

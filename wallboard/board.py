@@ -6,20 +6,22 @@ ended) is settled by `settle(now)`, forwards and backwards, from the events' own
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
+from collections import Counter
 from datetime import date, datetime, time, timedelta, tzinfo
 
 import msgspec
 
+from wallboard.callers import Callers
 from wallboard.calls import MOST_BODIES, Call, CallState, OfferState
 from wallboard.events import AnyEvent, OfferEvent, Place, Summarised, VoicemailLeft
 from wallboard.ledger import Book
 from wallboard.limits import MOST, Kind, Limit, Names
 from wallboard.namesakes import Namesakes
+from wallboard.phone import HOME
+from wallboard.shelves import Shelves
 from wallboard.totals import Contribution, Day, Thresholds, contribution
 from wallboard.usual import Pbx
 
-_SHELVES: tuple[CallState, ...] = ("ringing", "waiting", "talking")
 _AGENT_REMEMBERED = timedelta(days=7)
 _PRECEDENCE: dict[OfferState, int] = {"talking": 3, "dialling": 2, "ringing": 1, "ended": 0}
 
@@ -30,6 +32,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     zone: tzinfo
     day_starts_at: time = time(0)
     thresholds: Thresholds = Thresholds()
+    country: str = HOME
     ringing_timeout: timedelta = timedelta(minutes=3)
     waiting_timeout: timedelta = timedelta(minutes=30)
     talking_timeout: timedelta = timedelta(hours=4)
@@ -87,15 +90,13 @@ class Board:
         self.last_event_at: datetime | None = None
         self.pbx = Pbx(rules.zone)
         self.book = Book()
+        self.callers = Callers(rules.country, rules.thresholds.short_abandon_ms)
         self._names = Names()
         self._namesakes = Namesakes()
         self._newest_day: date | None = None
         self._contributions: dict[str, tuple[date, Contribution]] = {}
         self._voicemail_days: dict[tuple[str, datetime | None], date] = {}
-        # By state, in the order in which the calls were last heard of: the oldest are presumed ended first.
-        self._live: dict[CallState, OrderedDict[str, Call]] = {state: OrderedDict() for state in _SHELVES}
-        self._presumed: dict[CallState, OrderedDict[str, Call]] = {state: OrderedDict() for state in _SHELVES}
-        self._shelf: dict[str, CallState] = {}
+        self._shelves = Shelves(rules.timeout)
 
     # --- applying ------------------------------------------------------------------------------------
 
@@ -119,6 +120,7 @@ class Board:
         if news:
             self._note_names(event)
             self._count(call)
+            self.callers.hold(call)
             if isinstance(event, VoicemailLeft):
                 self._count_voicemail(call, event)
         else:
@@ -165,11 +167,13 @@ class Board:
             return
         day = self._voicemail_days[key] = self.rules.day_of(event.recorded_at or event.received_at)
         box = event.dialled_number
-        self.day(day).voicemails[box and self._names.admit("voicemail_boxes", box, event.received_at)] += 1
+        admitted = box and self._names.admit("voicemail_boxes", box, event.received_at)
+        self.day(day).voicemails[admitted] += 1
+        self.callers.file_voicemail(call, event.recorded_at, admitted)
 
     def new_voicemails(self) -> Counter[str | None]:
-        """Voicemails that nobody has marked as dealt with, by box: those of every day that is remembered."""
-        return sum((day.voicemails for day in self.days.values()), Counter())
+        """Voicemails that nobody has dealt with, by box: those of every call that is remembered."""
+        return self.callers.new_voicemails()
 
     def day(self, day: date) -> Day:
         """The sums of one day, empty ones if nothing is known of it."""
@@ -188,20 +192,15 @@ class Board:
         self._unshelve(call)
         state = call.state()
         if state != "ended":
-            self._shelf[call.key] = state
-            self._live[state][call.key] = call
+            self._shelves.put(call, state)
         elif call.counts:
             self.book.post(call, self._contributions[call.key][0])
         self._set_phones(call, call.phones(), at)
 
     def _unshelve(self, call: Call) -> None:
         self.book.withdraw(call)
-        state = self._shelf.pop(call.key, None)
-        if state is None:
-            return
-        if self._presumed[state].pop(call.key, None):
+        if self._shelves.take(call):
             self._count_presumed(call, -1)
-        self._live[state].pop(call.key, None)
 
     def _set_phones(self, call: Call, phones: dict[str, tuple[OfferState, datetime]], at: datetime) -> None:
         for key in call.offers:
@@ -218,19 +217,12 @@ class Board:
 
     def settle(self, now: datetime) -> None:
         """Presumes ended what has been silent for too long at `now`, and takes that back where it was not."""
-        for state in _SHELVES:
-            live, presumed, timeout = self._live[state], self._presumed[state], self.rules.timeout(state)
-            while live and now - next(iter(live.values())).last_received_at > timeout:
-                call = live.popitem(last=False)[1]
-                presumed[call.key] = call
-                self._count_presumed(call, 1)
-                self._set_phones(call, {}, call.last_received_at + timeout)
-            while presumed and now - next(reversed(presumed.values())).last_received_at <= timeout:
-                call = presumed.popitem()[1]
-                live[call.key] = call
-                live.move_to_end(call.key, last=False)
-                self._count_presumed(call, -1)
+        for call, ended_at in self._shelves.settle(now):
+            self._count_presumed(call, -1 if ended_at is None else 1)
+            if ended_at is None:
                 self._set_phones(call, call.phones(), call.last_received_at)
+            else:
+                self._set_phones(call, {}, ended_at)
 
     def _count_presumed(self, call: Call, by: int) -> None:
         day = self._contributions[call.key][0]
@@ -243,17 +235,14 @@ class Board:
 
     def live_calls(self) -> list[Call]:
         """Every call that rings, waits or talks, as of the last `settle`; newest first."""
-        calls = [call for state in _SHELVES for call in self._live[state].values()]
-        return sorted(calls, key=lambda call: (call.started_at, call.key), reverse=True)
+        return sorted(self._shelves.live, key=lambda call: (call.started_at, call.key), reverse=True)
 
     def presumed_calls(self) -> list[Call]:
         """Every call presumed ended, as of the last `settle`; newest first."""
-        calls = [call for state in _SHELVES for call in self._presumed[state].values()]
-        return sorted(calls, key=lambda call: (call.last_received_at, call.key), reverse=True)
+        return sorted(self._shelves.presumed, key=lambda call: (call.last_received_at, call.key), reverse=True)
 
     def is_presumed(self, call: Call) -> bool:
-        state = self._shelf.get(call.key)
-        return state is not None and call.key in self._presumed[state]
+        return self._shelves.is_presumed(call)
 
     def ended_calls(self, day: date, most: int) -> list[Call]:
         """The day's calls that ended last, newest first."""
@@ -272,14 +261,14 @@ class Board:
         for agent in self.agents.values():
             agent.heard_at += by
             agent.idle_since = agent.idle_since and agent.idle_since + by
-        for shelf in self._live.values():
-            for call in shelf.values():
-                self._set_phones(call, call.phones(), call.last_received_at)
+        for call in self._shelves.live:
+            self._set_phones(call, call.phones(), call.last_received_at)
         self.places = {place: at + by for place, at in self.places.items()}
         self.last_event_at = self.last_event_at and self.last_event_at + by
         self._names.step_clock(by)
         self.pbx.step_clock(by)
         self.book.step_clock(by)
+        self.callers.step_clock(by)
         self._newest_day = None
 
     def _count_anew(self, call: Call) -> None:
@@ -306,6 +295,7 @@ class Board:
         self.agents = {k: a for k, a in self.agents.items() if a.calls or a.heard_at > silent}
         self.places = {place: at for place, at in self.places.items() if at > silent}
         self._names.turn(day, silent)
+        self.callers.forget_marks(received_at)
 
     def _forget_day(self, day: date, at: datetime) -> None:
         for call_id in self.days[day].call_ids:
@@ -316,6 +306,7 @@ class Board:
             self._set_phones(call, {}, at)
             del self.calls[call_id], self._contributions[call_id]
             self._namesakes.forget(call)
+            self.callers.forget(call)
             for recorded_at in call.voicemails:
                 self._voicemail_days.pop((call_id, recorded_at), None)
         del self.days[day]

@@ -21,7 +21,7 @@ def decode(raw: bytes) -> list[Body]:
     """The event objects of one body, an array of events being several; `Unreadable` tells what is wrong."""
     try:
         text = raw.decode("utf-8-sig")
-        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_int=_integer)
+        value = _DECODER.decode(text)
     except UnicodeDecodeError:
         raise Unreadable("not UTF-8") from None
     except RecursionError:
@@ -40,7 +40,7 @@ def decode(raw: bytes) -> list[Body]:
 
 def fingerprint(body: Body) -> int:
     """64 bits that are equal for equal content, however it was spaced or ordered."""
-    text = json.dumps(body, sort_keys=True, separators=(",", ":"))
+    text = _ENCODER.encode(body)
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big")
 
 
@@ -58,6 +58,10 @@ def _no_constant(name: str) -> float:
 def _integer(digits: str) -> int | float:
     # Python refuses to convert more than 4,300 digits; no number of ours has more than 20.
     return int(digits) if len(digits) <= 40 else float(digits[:300])
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant, parse_int=_integer)
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
 
 def _depth(value: object) -> int:

@@ -23,7 +23,7 @@ from wallboard.events import (
     Summarised,
     VoicemailLeft,
 )
-from wallboard.offers import Answers, Ending, Offer, Visit, is_answer, later, span_ms
+from wallboard.offers import Answers, Ending, Message, Offer, Visit, is_answer, later, span_ms
 
 CallState = Literal["waiting", "ringing", "talking", "ended"]
 OfferState = Literal["ringing", "dialling", "talking", "ended"]
@@ -62,7 +62,7 @@ class Call:
         self.offers: dict[str, Offer] = {}
         self.visits: dict[Place, Visit] = {}
         self.standing: tuple[Place, ...] = ()
-        self.voicemails: dict[datetime | None, tuple[str | None, datetime]] = {}
+        self.voicemails: dict[datetime | None, Message] = {}
         self.components: tuple[str, ...] = ()
         self.recording: str | None = None
         self._answers = Answers({}, ())
@@ -119,7 +119,8 @@ class Call:
             case Summarised():
                 self._summarise(event)
             case VoicemailLeft():
-                self.voicemails.setdefault(event.recorded_at, (event.dialled_number, event.received_at))
+                message = Message(event.dialled_number, event.received_at, event.link)
+                self.voicemails.setdefault(event.recorded_at, message)
             case Recorded():
                 self.recording = event.link or self.recording
             case ComponentPassed():
@@ -160,6 +161,7 @@ class Call:
         if offer.endings and self.state() == "ended":
             return
         offer.ringing_since, offer.ring_places = event.received_at, event.places
+        offer.rung_at += (event.received_at,)
         self.standing = event.places or self.standing
 
     def _rings_again(self, event: Rang) -> bool:
@@ -223,6 +225,7 @@ class Call:
         self.ended_heard_at = self.ended_heard_at and self.ended_heard_at + by
         for offer in self.offers.values():
             offer.ringing_since = offer.ringing_since and offer.ringing_since + by
+            offer.rung_at = tuple(at + by for at in offer.rung_at)
             offer.talking_heard_at = offer.talking_heard_at and offer.talking_heard_at + by
         for visit in self.visits.values():
             visit.entered_at = visit.entered_at and visit.entered_at + by

@@ -6,9 +6,13 @@ the part it wants (`hx-select`).
 
 from __future__ import annotations
 
-from typing import Any
+import gzip
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import Any, Generic, TypeVar
 
 from jinja2 import Environment
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
@@ -16,8 +20,14 @@ from wallboard.bell import Bell
 from wallboard.clock import Clock
 from wallboard.front import Front
 from wallboard.stream import Stream
+from wallboard.walls import policy
 
 NO_STORE = {"Cache-Control": "no-store"}
+_SHOWS_BOARDS = policy(frames="'self'")
+"""On every page: htmx swaps the editor into whichever was loaded first, and that one's policy holds."""
+_PACKING = 1
+_KEPT = 48
+Key = TypeVar("Key", bound=Hashable)
 SECTIONS = {
     "now": ("/supervisor", "Now"),
     "callbacks": ("/supervisor/callbacks", "Call back"),
@@ -25,6 +35,37 @@ SECTIONS = {
     "boards": ("/supervisor/boards", "Boards"),
     "tvs": ("/supervisor/tvs", "TVs"),
 }
+
+
+class Drawing:
+    """A part of a page, drawn once and packed once for all who ask for it."""
+
+    def __init__(self, html: str) -> None:
+        self.html = Markup(html)
+        self._packed: bytes | None = None
+
+    def answer(self, request: Request) -> Response:
+        """200; gzip for a browser that takes it: a floor of 300 agents is 380 kB, and 25 kB packed."""
+        if "gzip" not in request.headers.get("accept-encoding", ""):
+            return HTMLResponse(self.html, headers=NO_STORE)
+        if self._packed is None:
+            self._packed = gzip.compress(self.html.encode(), _PACKING, mtime=0)
+        return HTMLResponse(self._packed, headers={**NO_STORE, "Content-Encoding": "gzip", "Vary": "Accept-Encoding"})
+
+
+class Drawings(Generic[Key]):
+    """The last few drawings, by what they depend on."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[Key, Drawing] = OrderedDict()
+
+    def get(self, key: Key, draw: Callable[[], str]) -> Drawing:
+        drawing = self._kept.get(key)
+        if drawing is None:
+            drawing = self._kept[key] = Drawing(draw())
+            while len(self._kept) > _KEPT:
+                self._kept.popitem(last=False)
+        return drawing
 
 
 class Desk:
@@ -51,7 +92,7 @@ class Desk:
             now_ms=int(now.timestamp() * 1000),
             **values,
         )
-        return HTMLResponse(html, status, NO_STORE)
+        return HTMLResponse(html, status, {**NO_STORE, **_SHOWS_BOARDS})
 
     async def stream(self, request: Request) -> Response | Stream:
         """200 text/event-stream: `changed` at most once a second, `heartbeat` every 2 s · 503 if too many watch."""

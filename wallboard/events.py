@@ -84,6 +84,7 @@ class VoicemailLeft(Event, frozen=True, kw_only=True):
     """A caller left a voicemail in the box of `dialled_number`."""
 
     recorded_at: datetime | None
+    link: str | None = None
 
     @property
     def known_at(self) -> datetime:

@@ -9,20 +9,22 @@ from wallboard.settings import Formula
 from wallboard.totals import VisitSums
 
 
-def service_level(sums: VisitSums, formula: Formula = "default") -> float | None:
-    """The share answered in time, 0 to 1."""
+def service_level(sums: VisitSums, formula: Formula, seconds: int) -> float | None:
+    """The share answered within `seconds`, 0 to 1."""
     closed = sums.answered + sums.abandoned + sums.unanswered
+    in_time = sums.answered_waits.within(seconds)
     match formula:
         case "strict":
-            return _ratio(sums.answered_in_time, closed)
+            return _ratio(in_time, closed)
         case "answered_only":
-            return _ratio(sums.answered_in_time, sums.answered)
+            return _ratio(in_time, sums.answered)
         case "late_abandons":
-            return _ratio(sums.answered_in_time, sums.answered + sums.unanswered + sums.abandoned_late)
+            late = sums.abandoned_waits.total - sums.abandoned_waits.within(seconds)
+            return _ratio(in_time, sums.answered + sums.unanswered + late)
         case "abandons_credited":
-            return _ratio(sums.answered_in_time + sums.abandoned_in_time, closed)
+            return _ratio(in_time + sums.abandoned_waits.within(seconds), closed)
         case _:
-            return _ratio(sums.answered_in_time, closed - sums.short_abandoned)
+            return _ratio(in_time, closed - sums.short_abandoned)
 
 
 def abandon_rate(sums: VisitSums) -> float | None:
@@ -33,7 +35,7 @@ def abandon_rate(sums: VisitSums) -> float | None:
 
 def average_speed_of_answer(sums: VisitSums) -> float | None:
     """Mean wait of the answered, in seconds."""
-    return _mean_seconds(sums.wait_ms, sums.waits)
+    return _mean_seconds(sums.wait_ms, sums.answered_waits.total)
 
 
 def average_handle_time(sums: VisitSums) -> float | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
@@ -56,11 +56,21 @@ class SetAside(msgspec.Struct, frozen=True):
     body: bytes
 
 
+Heed = Callable[[dict[str, Any], datetime], None]
+"""Hears one of the server's own remarks: what it says, and when it was made."""
+
+
 class Intake:
-    """Takes bodies in. `changed` is called after every entry that was applied."""
+    """Takes bodies in. `changed` is called after every entry that was applied; `remarks` hear the server's own."""
 
     def __init__(
-        self, reader: Reader, board: Board, journal: Journal, clock: Clock, changed: Callable[[], None]
+        self,
+        reader: Reader,
+        board: Board,
+        journal: Journal,
+        clock: Clock,
+        changed: Callable[[], None],
+        remarks: Mapping[str, Heed] | None = None,
     ) -> None:
         self._reader = reader
         self._journal = journal
@@ -75,9 +85,11 @@ class Intake:
         self.types: dict[str, SeenType] = {}
         self.types_beyond = 0
         self.set_aside: deque[SetAside] = deque(maxlen=_SHOWN)
-        self._remarks: dict[str, Callable[[dict[str, Any], datetime], None]] = {
+        self._remarks: dict[str, Heed] = {
             EVENTS_LOST: lambda said, at: board.lose(said["lost"], at),
             "clock_stepped": self._step_clock,
+            **(remarks or {}),
+            "caller_marked": board.callers.mark,
         }
         self._telling: asyncio.Task[None] | None = None
 

@@ -60,7 +60,7 @@ class Offer:
 
     __slots__ = ("_ring_endings", "_talk_endings", "_talk_ms", "_talks_on", "agent", "answer_at", "answered",
                  "answered_at", "answered_heard", "answers", "bodies", "ended_at", "endings", "inbound", "missed",
-                 "name", "places", "ring_places", "ringing_since", "rings", "talking_heard_at")  # fmt: skip
+                 "name", "places", "ring_places", "ringing_since", "rings", "rung_at", "talking_heard_at")  # fmt: skip
 
     def __init__(self, agent: str) -> None:
         self.agent = agent
@@ -69,6 +69,7 @@ class Offer:
         self.places: tuple[Place, ...] = ()
         self.bodies = 0
         self.rings: tuple[int, ...] = ()
+        self.rung_at: tuple[datetime, ...] = ()
         self.ringing_since: datetime | None = None
         self.ring_places: tuple[Place, ...] = ()
         self.answered_heard = False
@@ -170,6 +171,14 @@ class Answers(msgspec.Struct, frozen=True):
             return others > 0
         first = next((when for when, who in self.known if who != agent), None)
         return first is not None and end >= first - ELSEWHERE
+
+
+class Message(msgspec.Struct, frozen=True):
+    """A voicemail: the box it was left in, when that was heard of, and where it can be listened to."""
+
+    box: str | None
+    received_at: datetime
+    link: str | None
 
 
 class Visit:

@@ -12,17 +12,21 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from wallboard import lamps
 from wallboard.access import bearer, is_at_the_machine, is_token
+from wallboard.boards import Boards
 from wallboard.clock import Clock
+from wallboard.definitions import DRAFT
 from wallboard.front import Front
 from wallboard.intake import Intake
 from wallboard.ledger import Ledger, diagnose
+from wallboard.masking import mask
 from wallboard.notices import beyond_words, loss_words
 from wallboard.parse import EVENT_TYPES
 from wallboard.render import Renderer
+from wallboard.screen import Screen
 from wallboard.screens import Screens
 from wallboard.settings import Settings
 from wallboard.stream import Stream
-from wallboard.tiles import mask
+from wallboard.walls import policy
 
 # The eleven boxes of the PBX's Integration/API -> Webhooks page, by the vendor's names, and the Webhook object.
 TRIGGERS = {
@@ -41,6 +45,7 @@ TRIGGERS = {
 }
 _KEPT_AS_IT_IS = ("type", "unique_call_id")
 _NO_STORE = {"Cache-Control": "no-store"}
+_FRAMED = policy(ancestors="'self'")
 _SIGN_IN = {"WWW-Authenticate": 'Basic realm="wallboard", charset="UTF-8"', **_NO_STORE}
 
 Answer = Response | Stream
@@ -51,11 +56,19 @@ class Pages:
     """The way in, the board, its stream, and the setup page."""
 
     def __init__(
-        self, settings: Settings, intake: Intake, clock: Clock, screens: Screens, renderer: Renderer, front: Front
+        self,
+        settings: Settings,
+        intake: Intake,
+        clock: Clock,
+        boards: Boards,
+        screens: Screens,
+        renderer: Renderer,
+        front: Front,
     ) -> None:
         self._settings = settings
         self._clock = clock
         self._intake = intake
+        self._boards = boards
         self._screens = screens
         self._templates = renderer.environment
         self._front = front
@@ -76,28 +89,29 @@ class Pages:
         """200 the board links, or the setup page while nothing has ever arrived."""
         if self._intake.board.last_event_at is None and not self._intake.quarantined:
             return await self.setup(request)
-        return self._html("home.html")
+        return self._html("home.html", boards=[kept.definition for kept in self._boards.all()])
 
     async def board(self, request: Request) -> Response:
-        """200 the board · 404."""
-        if request.path_params["slug"] != self._screens.slug:
+        """200 the board · 404, a page that becomes the board when there is one."""
+        if (screen := self._screen(request)) is None:
             return self._not_found()
-        return HTMLResponse(self._screens.page(), headers=_NO_STORE)
+        headers = {**_NO_STORE, **(_FRAMED if screen.definition.slug.startswith(DRAFT) else {})}
+        return HTMLResponse(screen.page(), headers=headers)
 
     async def stream(self, request: Request) -> Answer:
         """200 text/event-stream: a snapshot, then what changes, a heartbeat every 2 s · 404 · 503 if too many watch."""
-        if request.path_params["slug"] != self._screens.slug:
+        if (screen := self._screen(request)) is None:
             return self._not_found()
         if not self._front.admit(request.scope):
             detail = "Too many boards are open: this one is told by /tiles until another closes."
             return JSONResponse({"error": "crowded", "detail": detail}, 503, {"Retry-After": "1", **_NO_STORE})
-        return Stream(self._screens.feed)
+        return Stream(screen.feed)
 
     async def tiles(self, request: Request) -> Response:
         """200 the same as JSON, for screens that a middlebox keeps the stream from · 404."""
-        if request.path_params["slug"] != self._screens.slug:
-            return JSONResponse({"error": "not_found", "detail": "There is no board of that name."}, 404)
-        return JSONResponse(self._screens.polled(), headers=_NO_STORE)
+        if (screen := self._screen(request)) is None:
+            return JSONResponse({"error": "not_found", "detail": "There is no board of that name."}, 404, _NO_STORE)
+        return JSONResponse(screen.polled(), headers=_NO_STORE)
 
     async def setup(self, request: Request) -> Response:
         """200 what to type into the PBX, and which of its events have been seen."""
@@ -113,6 +127,9 @@ class Pages:
     async def seen(self, request: Request) -> Response:
         """200 the part of the setup page that fills by itself."""
         return self._html("setup_seen.html", **self._seen())
+
+    def _screen(self, request: Request) -> Screen | None:
+        return self._screens.get(request.path_params["slug"])
 
     def _may_look(self, request: Request) -> bool:
         if is_token(bearer(request.headers.get("authorization")), self._settings.api_tokens):

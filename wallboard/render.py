@@ -15,15 +15,16 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from wallboard.definitions import Definition
-from wallboard.views import AgentTile, Board, CallRow, Header, Hero, Notice, Panel, View, VisitTile
+from wallboard.views import AgentTile, Board, CallRow, Footer, Hero, Notice, Panel, Title, View, VisitTile
 
 TEMPLATES: dict[type[View], str] = {
-    Header: "tiles/header.html",
-    Notice: "tiles/notice.html",
     Hero: "tiles/hero.html",
+    Notice: "tiles/notice.html",
+    Footer: "tiles/footer.html",
     VisitTile: "tiles/visit.html",
     AgentTile: "tiles/agent.html",
     CallRow: "tiles/call.html",
+    Title: "tiles/title.html",
     Panel: "tiles/panel.html",
 }
 
@@ -52,22 +53,26 @@ class Renderer:
         return self._draw.cache_info().misses
 
     def tile(self, view: View) -> bytes:
-        """One fragment: a tile, a panel with its tiles, the header, the hero row or the notice."""
+        """One fragment: a tile, a panel with its tiles, a title, the hero row, the notice or the footer."""
         return self._draw(view).encode()
 
-    def page(self, board: Board, *, boot: str, build: str, now_ms: int, definition: Definition = _PLAIN) -> bytes:
+    def page(
+        self, board: Board, *, boot: str, build: str, now_ms: int, layout: str = "", definition: Definition = _PLAIN
+    ) -> bytes:
         """The whole page, its tiles drawn, `data-link` stale until the stream has spoken.
 
         `now_ms` is the server's clock, milliseconds since the epoch: the browser ticks from it until
         the first heartbeat. Only this method needs it, and only the root element shows it. The `definition`
-        tells the screen what it does by itself: sound, dimming, rotation.
+        tells the screen what it does by itself, and `layout` follows the build: another one reloads the page.
         """
         template = self.environment.get_template("board.html")
-        return template.render(board=board, boot=boot, build=build, now_ms=now_ms, definition=definition).encode()
+        return template.render(
+            board=board, boot=boot, build=build, now_ms=now_ms, layout=layout, definition=definition
+        ).encode()
 
     def snapshot(self, board: Board) -> bytes:
         """Every fragment of the board; the floor comes whole, so that what is gone disappears."""
-        return b"".join((*map(self.tile, _top(board)), self._floor(board)))
+        return b"".join((*map(self.tile, _around(board)), self._floor(board)))
 
     def changes(self, before: Board | None, after: Board) -> bytes:
         """The fragments that bring a page from `before` to `after`; `b""` where both look the same.
@@ -79,15 +84,13 @@ class Renderer:
         return b"".join(self._changed(before, after))
 
     def _changed(self, before: Board, after: Board) -> Iterator[bytes]:
-        yield from self._differing(
-            (before.header, before.notice, before.hero), (after.header, after.notice, after.hero)
-        )
+        yield from self._differing(_around(before), _around(after))
         if _outline(before) != _outline(after):
             yield self._floor(after)
             return
         for old, new in zip(before.panels, after.panels, strict=True):
             if _frame(old) == _frame(new):
-                yield from self._differing(old.tiles, new.tiles)
+                yield from self._differing((old.title, *old.tiles), (new.title, *new.tiles))
             else:
                 yield self.tile(new)
 
@@ -104,8 +107,9 @@ class Renderer:
         return Markup(html.replace("\r", " "))  # a caller's CR would end a line of the event stream
 
 
-def _top(board: Board) -> tuple[View, ...]:
-    return (board.header, board.notice, board.hero)
+def _around(board: Board) -> tuple[View, ...]:
+    """What stands above and below the floor."""
+    return (board.hero, board.notice, board.footer)
 
 
 def _outline(board: Board) -> tuple[tuple[str, str], ...]:
@@ -114,5 +118,5 @@ def _outline(board: Board) -> tuple[tuple[str, str], ...]:
 
 
 def _frame(panel: Panel) -> tuple[object, ...]:
-    """All of a panel that is not inside one of its tiles."""
-    return (panel.title, panel.empty, panel.total, panel.hidden, tuple(tile.key for tile in panel.tiles))
+    """All of a panel that is not inside its title or one of its tiles."""
+    return (panel.empty, tuple(tile.key for tile in panel.tiles))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import phonenumbers
 from pydantic import BeforeValidator, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -68,6 +69,7 @@ class Settings(BaseSettings):
     pbx_tokens: Tokens = Field((), validation_alias="WALLBOARD_PBX_TOKENS", repr=False)
     api_tokens: Tokens = Field((), validation_alias="WALLBOARD_API_TOKENS", repr=False)
     time_zone: str = Field("UTC", validation_alias="WALLBOARD_TIME_ZONE")
+    country: str | None = Field(None, validation_alias="WALLBOARD_COUNTRY")
     day_starts_at: time = Field(time(0), validation_alias="WALLBOARD_DAY_STARTS_AT")
     service_level_seconds: Seconds = Field(20, validation_alias="WALLBOARD_SERVICE_LEVEL_SECONDS")
     short_abandon_seconds: Seconds = Field(5, validation_alias="WALLBOARD_SHORT_ABANDON_SECONDS")
@@ -79,6 +81,7 @@ class Settings(BaseSettings):
     components: Annotated[dict[str, Meaning], NoDecode, BeforeValidator(_components)] = Field(
         default_factory=dict, validation_alias="WALLBOARD_COMPONENTS"
     )
+    boards_file: Path | None = Field(None, validation_alias="WALLBOARD_BOARDS_FILE")
     retention_days: int = Field(30, ge=1, le=3650, validation_alias="WALLBOARD_RETENTION_DAYS")
 
     @field_validator("time_zone")
@@ -89,6 +92,13 @@ class Settings(BaseSettings):
         except (ZoneInfoNotFoundError, ValueError, OSError):
             raise ValueError(f"{name!r} is no IANA time zone; write one such as Australia/Sydney") from None
         return name
+
+    @field_validator("country")
+    @classmethod
+    def _known_country(cls, name: str | None) -> str | None:
+        if name and name.upper() not in phonenumbers.SUPPORTED_REGIONS:
+            raise ValueError(f"{name!r} is no country; write its two letters, such as AU")
+        return name.upper() if name else None
 
     @field_validator("day_starts_at", mode="before")
     @classmethod

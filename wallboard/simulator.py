@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import json
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import takewhile
@@ -22,6 +24,19 @@ OPEN = "The floor is open"
 REPEATED, LATE, NEVER = 0.03, 0.03, 0.01
 LATE_SECONDS = (0.5, 12.0)
 BUNDLE = 50
+
+
+class Faults(msgspec.Struct):
+    """What `with_faults` did: how many bodies it repeated and delayed, and of which types it let none through."""
+
+    repeated: int = 0
+    delayed: int = 0
+    lost: Counter[str] = msgspec.field(default_factory=Counter)
+
+    def words(self) -> str:
+        types = ", ".join(f"{kind} {count}" for kind, count in sorted(self.lost.items()))
+        lost = f"{self.lost.total()} never came" + (f" ({types})" if types else "")
+        return f"Faults: {self.repeated} bodies came twice, {self.delayed} came late, {lost}."
 
 
 async def run(
@@ -51,8 +66,13 @@ async def run(
         now = datetime.now(time_zone)
         say(f"{OPEN}: {agents} agents, seed {seed}, {speed:g} times real time.")
         webhooks = live(now, agents=agents, calls_per_hour=calls_per_hour, speed=speed, seed=seed)
-        planned = with_faults(webhooks, seed=seed) if faults else webhooks
-        await sender.post_all(_until(planned, duration_seconds), paced=True)
+        done = Faults()
+        planned = with_faults(webhooks, seed=seed, done=done) if faults else webhooks
+        try:
+            await sender.post_all(_until(planned, duration_seconds), paced=True)
+        finally:
+            if faults:
+                say(done.words())
 
 
 def live(
@@ -96,9 +116,9 @@ def in_bundles(past: Iterable[Webhook]) -> Iterator[Webhook]:
             yield Webhook(0.0, f"bundle {headers}", array, headers)
 
 
-def with_faults(webhooks: Iterable[Webhook], *, seed: int = 1) -> Iterator[Webhook]:
-    """The same webhooks, of which some come twice, some late (others overtake them) and some never."""
-    rng = Random(f"faults {seed}")
+def with_faults(webhooks: Iterable[Webhook], *, seed: int = 1, done: Faults | None = None) -> Iterator[Webhook]:
+    """The same webhooks, of which some come twice, some late (others overtake them) and some never; see `done`."""
+    rng, done = Random(f"faults {seed}"), done or Faults()
     held: list[tuple[float, int, Webhook]] = []
     for number, webhook in enumerate(webhooks):
         while held and held[0][0] <= webhook.due_seconds:
@@ -106,8 +126,12 @@ def with_faults(webhooks: Iterable[Webhook], *, seed: int = 1) -> Iterator[Webho
         dice, later = rng.random(), webhook.due_seconds + rng.uniform(*LATE_SECONDS)
         if dice < REPEATED + LATE:
             heapq.heappush(held, (later, number, msgspec.structs.replace(webhook, due_seconds=later)))
+        done.repeated += dice < REPEATED
+        done.delayed += REPEATED <= dice < REPEATED + LATE
         if dice < REPEATED or dice >= REPEATED + LATE + NEVER:
             yield webhook
+        elif dice >= REPEATED + LATE:
+            done.lost[str(json.loads(webhook.body).get("type"))] += 1
     yield from (heapq.heappop(held)[2] for _ in range(len(held)))
 
 

@@ -79,9 +79,14 @@ def state(
         reverse=True,
     )[:ENDED_CALLS]
 
+    in_time = board.rules.thresholds.service_level_ms // 1000
+
+    def level(sums: VisitSums) -> float | None:
+        return figures.service_level(sums, formula, in_time)
+
     def places(kind: str) -> list[dict[str, Any]]:
         names = sorted({p.name for p in (*board.places, *day.visits, *standing) if p.kind == kind}, key=str.casefold)
-        return [_place(Place(kind, name), day, standing, formula, iso) for name in names]  # type: ignore[arg-type]
+        return [_place(Place(kind, name), day, standing, level, iso) for name in names]  # type: ignore[arg-type]
 
     return {
         "as_of": iso(now),
@@ -110,6 +115,7 @@ def state(
             {"number": box, "today": day.voicemails[box], "new": new[box]}
             for box in sorted({*day.voicemails, *new}, key=lambda box: box or "")
         ],
+        "callbacks": {"open": board.callers.open()},
         "components": [{"name": name, "today": n} for name, n in sorted(day.components.items()) if n],
         "limits": {name: {"most": limit.most, "beyond": limit.beyond} for name, limit in limits if limit},
         "webhooks": {"last_event_at": iso(board.last_event_at), **webhooks},
@@ -120,6 +126,7 @@ def state(
 
 
 _Iso = Callable[[datetime | None], str | None]
+_Level = Callable[[VisitSums], float | None]
 
 
 def _seconds(milliseconds: int | None) -> float | None:
@@ -182,7 +189,7 @@ def _agent(board: Board, agent: Agent, today: AgentSums | None, iso: _Iso) -> di
     }
 
 
-def _place(place: Place, day: Day, standing: dict[Place, Standing], formula: Formula, iso: _Iso) -> dict[str, Any]:
+def _place(place: Place, day: Day, standing: dict[Place, Standing], level: _Level, iso: _Iso) -> dict[str, Any]:
     now = standing.get(place, Standing())
     return {
         "name": place.name,
@@ -190,11 +197,11 @@ def _place(place: Place, day: Day, standing: dict[Place, Standing], formula: For
         "ringing": now.ringing,
         "talking": now.talking,
         "longest_wait_since": iso(now.longest_wait_since),
-        "today": _visit_figures(day.visits.get(place) or VisitSums(), formula),
+        "today": _visit_figures(day.visits.get(place) or VisitSums(), level),
     }
 
 
-def _visit_figures(sums: VisitSums, formula: Formula) -> dict[str, Any]:
+def _visit_figures(sums: VisitSums, level: _Level) -> dict[str, Any]:
     return {
         "offered": sums.offered,
         "answered": sums.answered,
@@ -202,7 +209,7 @@ def _visit_figures(sums: VisitSums, formula: Formula) -> dict[str, Any]:
         "unanswered": sums.unanswered,
         "open": sums.open,
         "short_abandoned": sums.short_abandoned,
-        "service_level": figures.service_level(sums, formula),
+        "service_level": level(sums),
         "abandon_rate": figures.abandon_rate(sums),
         "average_speed_of_answer": figures.average_speed_of_answer(sums),
         "average_handle_time": figures.average_handle_time(sums),

@@ -240,7 +240,7 @@ def _said(tv: Television, silent_seconds: float, build: str) -> tuple[Alarm, str
         return "alarm", "Lost"
     if report.link == "stale":
         return "warn", "Not live"
-    if report.board and report.build != build:
+    if report.board and report.build.partition(".")[0] != build:  # after the point: what the board is told to do
         return "warn", "Old version"
     if report.transport == "poll":
         return "warn", "Live, by polling"

@@ -10,16 +10,19 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections import Counter
 from datetime import datetime
-from heapq import heappop, heappush
 
 import msgspec
 
 from wallboard.calls import Call, Outcome
 from wallboard.events import Place
+from wallboard.waits import Longest, Waits
 
 
 class Thresholds(msgspec.Struct, frozen=True):
-    """`service_level_ms`: answered in time is wait <= this; `short_abandon_ms`: short is wait < this."""
+    """What holds where no board says otherwise, in whole seconds.
+
+    `service_level_ms`: answered in time is wait <= this; `short_abandon_ms`: short is wait < this, on every board.
+    """
 
     service_level_ms: int = 20_000
     short_abandon_ms: int = 5_000
@@ -79,41 +82,19 @@ def contribution(call: Call) -> Contribution:
     )
 
 
-class Longest:
-    """The largest of numbers that come and go, in O(log n) each."""
-
-    __slots__ = ("_counts", "_heap")
-
-    def __init__(self) -> None:
-        self._counts: Counter[int] = Counter()
-        self._heap: list[int] = []
-
-    def move(self, value: int, by: int) -> None:
-        """One more of `value` (by = 1) or one less (by = -1)."""
-        if by > 0 and not self._counts[value]:
-            heappush(self._heap, -value)
-        self._counts[value] += by
-        if not self._counts[value]:
-            del self._counts[value]
-
-    @property
-    def value(self) -> int | None:
-        while self._heap and not self._counts.get(-self._heap[0]):
-            heappop(self._heap)
-        return -self._heap[0] if self._heap else None
-
-
 class VisitSums:
-    """The sums of one queue or ring group on one day."""
+    """The sums of one queue or ring group on one day.
 
-    __slots__ = ("abandoned", "abandoned_in_time", "abandoned_late", "answered", "answered_in_time",
-                 "longest", "offered", "short_abandoned", "talk_ms", "talks", "unanswered", "wait_ms",
-                 "waits")  # fmt: skip
+    `answered_waits` and `abandoned_waits` hold how many waited how long, so that any board may ask for any threshold.
+    """
+
+    __slots__ = ("abandoned", "abandoned_waits", "answered", "answered_waits", "longest", "offered", "short_abandoned",
+                 "talk_ms", "talks", "unanswered", "wait_ms")  # fmt: skip
 
     def __init__(self) -> None:
         self.offered = self.answered = self.abandoned = self.unanswered = 0
-        self.short_abandoned = self.answered_in_time = self.abandoned_in_time = self.abandoned_late = 0
-        self.wait_ms = self.waits = self.talk_ms = self.talks = 0
+        self.short_abandoned = self.wait_ms = self.talk_ms = self.talks = 0
+        self.answered_waits, self.abandoned_waits = Waits(), Waits()
         self.longest = Longest()
 
     @property
@@ -123,7 +104,7 @@ class VisitSums:
     def move(self, part: VisitPart, by: int, thresholds: Thresholds) -> None:
         self.offered += by
         if part.outcome == "answered":
-            self._move_answered(part, by, thresholds)
+            self._move_answered(part, by)
         elif part.outcome == "abandoned":
             self._move_abandoned(part, by, thresholds)
         elif part.outcome == "unanswered":
@@ -131,12 +112,11 @@ class VisitSums:
         if part.wait_ms is not None:
             self.longest.move(part.wait_ms, by)
 
-    def _move_answered(self, part: VisitPart, by: int, thresholds: Thresholds) -> None:
+    def _move_answered(self, part: VisitPart, by: int) -> None:
         self.answered += by
         if part.wait_ms is not None:
-            self.waits += by
             self.wait_ms += by * part.wait_ms
-            self.answered_in_time += by * (part.wait_ms <= thresholds.service_level_ms)
+            self.answered_waits.move(part.wait_ms, by)
         if part.talk_ms is not None:
             self.talks += by
             self.talk_ms += by * part.talk_ms
@@ -146,8 +126,19 @@ class VisitSums:
         if part.wait_ms is None:
             return
         self.short_abandoned += by * (part.wait_ms < thresholds.short_abandon_ms)
-        self.abandoned_in_time += by * (part.wait_ms <= thresholds.service_level_ms)
-        self.abandoned_late += by * (part.wait_ms > thresholds.service_level_ms)
+        self.abandoned_waits.move(part.wait_ms, by)
+
+    def add(self, other: VisitSums) -> None:
+        """Adds what `other` holds; the longest wait is the longer of the two."""
+        for name in _ADDED:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.answered_waits.add(other.answered_waits)
+        self.abandoned_waits.add(other.abandoned_waits)
+        if (longest := other.longest.value) is not None:
+            self.longest.move(longest, 1)
+
+
+_ADDED = ("offered", "answered", "abandoned", "unanswered", "short_abandoned", "wait_ms", "talk_ms", "talks")
 
 
 class AgentSums:
@@ -221,22 +212,3 @@ class Day:
             insort(self.ended, entry)
             return
         del self.ended[bisect_left(self.ended, entry)]
-
-    def figures(self, kind: str) -> VisitSums:
-        """The sums over all queues, or all ring groups, of the day; a new object."""
-        total = VisitSums()
-        for place, sums in self.visits.items():
-            if place.kind == kind:
-                add(total, sums)
-        return total
-
-
-_ADDED = tuple(name for name in VisitSums.__slots__ if name != "longest")
-
-
-def add(total: VisitSums, sums: VisitSums) -> None:
-    """Adds `sums` to `total`; the longest wait is the longer of the two."""
-    for name in _ADDED:
-        setattr(total, name, getattr(total, name) + getattr(sums, name))
-    if (longest := sums.longest.value) is not None:
-        total.longest.move(longest, 1)

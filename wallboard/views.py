@@ -11,6 +11,8 @@ from typing import Literal
 
 import msgspec
 
+from wallboard.definitions import PanelKind, Theme
+
 Alarm = Literal["calm", "warn", "alarm"]
 AgentState = Literal["idle", "ringing", "dialling", "talking"]
 CallState = Literal["waiting", "ringing", "talking", "ended"]
@@ -28,10 +30,12 @@ class Lamp(View, frozen=True, kw_only=True):
     text: str
 
 
-class Header(View, frozen=True, kw_only=True):
-    """The strip at the top; clock, data age and the viewer's own link are ticked by the browser."""
+class Footer(View, frozen=True, kw_only=True):
+    """The strip at the bottom; clock, data age and the viewer's own link are ticked by the browser."""
 
     name: str
+    message: str
+    theme: Theme
     time_zone: str
     utc_offset_seconds: int
     last_event_at_ms: int | None
@@ -48,28 +52,38 @@ class Notice(View, frozen=True, kw_only=True):
 
 
 class Hero(View, frozen=True, kw_only=True):
-    """The numbers that are read from six metres."""
+    """The numbers that are read from six metres, and the day's. `waiting_too_long` of `waiting` are over their limit.
+
+    What cannot be told of a part of the floor is `None`, and not drawn.
+    """
 
     waiting: int
+    waiting_too_long: int
     waiting_alarm: Alarm
     longest_wait_since_ms: int | None
     longest_wait_alarm: Alarm
+    longest_caller: str
+    longest_place: str
     service_level_percent: int | None
     service_level_target_percent: int
     service_level_seconds: int
     service_level_alarm: Alarm
-    offered: int
+    offered: int | None
     answered: int
     missed: int
-    abandoned: int
-    voicemails_today: int
-    voicemails_new: int
-    outbound_placed: int
-    outbound_answered: int
+    abandoned: int | None
+    abandon_alarm: Alarm
+    voicemails_today: int | None
+    voicemails_new: int | None
+    outbound_placed: int | None
+    outbound_answered: int | None
 
 
 class VisitTile(View, frozen=True, kw_only=True):
-    """One queue or ring group; `waiting` are all whom nobody has answered yet, `ringing` those of them that ring."""
+    """One queue or ring group; `waiting` are all whom nobody has answered yet, `ringing` those of them that ring.
+
+    `alarm` is about who waits now, and fills the tile; the day's figures have alarms of their own.
+    """
 
     key: str
     name: str
@@ -82,10 +96,12 @@ class VisitTile(View, frozen=True, kw_only=True):
     longest_wait_since_ms: int | None
     service_level_percent: int | None
     service_level_target_percent: int
+    service_level_alarm: Alarm
     offered: int
     answered: int
     abandoned: int
     unanswered: int
+    abandon_alarm: Alarm
     average_speed_of_answer_seconds: int | None
 
 
@@ -104,7 +120,7 @@ class AgentTile(View, frozen=True, kw_only=True):
 
 
 class CallRow(View, frozen=True, kw_only=True):
-    """One call that rings, talks or has just ended; the caller's number is masked already."""
+    """One call that rings, talks or has just ended; the caller is masked already, `number` stands beside a name."""
 
     key: str
     id: str
@@ -112,23 +128,33 @@ class CallRow(View, frozen=True, kw_only=True):
     state: CallState
     result: str
     caller: str
+    number: str
     place: str
     agents: str
     since_ms: int | None
     talk_seconds: int | None
     voicemail: bool
+    longest: bool
     alarm: Alarm
 
 
-class Panel(View, frozen=True, kw_only=True):
-    """A titled group of tiles; `hidden` counts the tiles that did not fit and are not listed."""
+class Title(View, frozen=True, kw_only=True):
+    """What stands above a panel's tiles; `hidden` counts the tiles that are not listed, `tally` what the others do."""
 
     key: str
-    kind: Literal["queues", "ring_groups", "agents", "calls"]
-    title: str
-    empty: str
+    text: str
     total: int
     hidden: int
+    tally: str = ""
+
+
+class Panel(View, frozen=True, kw_only=True):
+    """A titled group of tiles. Its title is drawn apart, for its numbers change more often than its tiles."""
+
+    key: str
+    kind: PanelKind
+    title: Title
+    empty: str
     tiles: tuple[VisitTile, ...] | tuple[AgentTile, ...] | tuple[CallRow, ...]
 
 
@@ -137,7 +163,7 @@ class Board(View, frozen=True, kw_only=True):
 
     slug: str
     sequence: int
-    header: Header
-    notice: Notice
     hero: Hero
     panels: tuple[Panel, ...]
+    notice: Notice
+    footer: Footer

@@ -5,25 +5,28 @@ The PBX's door is let through: it has its own token.
 
 from __future__ import annotations
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from wallboard.access import is_from_our_page
 
-_HEADERS = (
-    (
-        b"content-security-policy",
-        b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
-        b"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-    ),
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-)
+POLICY = "content-security-policy"
+
+
+def policy(*, frames: str = "'none'", ancestors: str = "'none'") -> dict[str, str]:
+    """What a page may do: `frames` it may show in it, and in whose pages (`ancestors`) it may be shown itself."""
+    return {
+        POLICY: "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+        f"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-src {frames}; frame-ancestors {ancestors}"
+    }
+
+
+_HEADERS = {**policy(), "x-content-type-options": "nosniff", "referrer-policy": "no-referrer"}
 
 
 class Walls:
-    """Adds the security headers to every answer."""
+    """Adds the security headers to every answer; one that has a policy of its own keeps it."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -31,7 +34,9 @@ class Walls:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def walled(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *_HEADERS]
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
             await send(message)
 
         await self._app(scope, receive, walled if scope["type"] == "http" else send)

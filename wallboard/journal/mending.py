@@ -20,7 +20,7 @@ import structlog
 
 from wallboard.journal import EVENTS_LOST, Delivery
 from wallboard.journal.carve import Record, records
-from wallboard.journal.rows import INSERT, NOTE, TABLES, Row, is_sealed, sealed_note, to_row
+from wallboard.journal.rows import ALL, COLUMNS, INSERT, NOTE, TABLES, Row, is_sealed, sealed_note, to_row
 from wallboard.journal.soundness import Findings, Loss, Range, count, examine, excuses, is_damage, without
 from wallboard.journal.store import (
     Store,
@@ -139,7 +139,7 @@ def _tell(target: sqlite3.Connection, findings: Findings, told: Testimony | None
     head = max([told.sequence if told else 0, *present[-1:]])
     excused = [
         gap
-        for row in target.execute("SELECT * FROM deliveries WHERE remark = ?", (EVENTS_LOST,)).fetchall()
+        for row in target.execute(f"SELECT {COLUMNS} FROM deliveries WHERE remark = ?", (EVENTS_LOST,)).fetchall()
         for gap in excuses(row)
     ]
     missing = without(_gaps(present, head), excused)
@@ -173,7 +173,7 @@ def _rescue(path: Path, wal: bytes, target: sqlite3.Connection) -> None:
 def _readable(path: Path) -> Iterator[Row]:
     """The rows that SQLite gives up to the first that it cannot."""
     with suppress(sqlite3.DatabaseError, UnicodeDecodeError), closing(untouched(path)) as connection:
-        yield from connection.execute("SELECT * FROM deliveries ORDER BY sequence")
+        yield from connection.execute(ALL)
 
 
 def _as_row(record: Record) -> Row:

@@ -28,9 +28,20 @@ CREATE TABLE IF NOT EXISTS deliveries (
 );
 CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, value TEXT NOT NULL, seal BLOB);
 """
-INSERT = "INSERT INTO deliveries VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-SELECT = "SELECT * FROM deliveries WHERE sequence > ? ORDER BY sequence"
-NOTE = "INSERT OR REPLACE INTO notes VALUES (?, ?, ?)"
+SHAPE = {
+    "deliveries": [
+        ("sequence", "INTEGER", 0, 1), ("received_at", "INTEGER", 1, 0), ("schema", "INTEGER", 1, 0),
+        ("hash", "BLOB", 1, 0), ("meaning", "TEXT", 0, 0), ("refusal", "TEXT", 0, 0), ("body", "BLOB", 1, 0),
+        ("remark", "TEXT", 0, 0),
+    ],
+    "notes": [("name", "TEXT", 0, 1), ("value", "TEXT", 1, 0), ("seal", "BLOB", 0, 0)],
+}  # fmt: skip
+"""The tables' columns: name, type, NOT NULL, PRIMARY KEY. SQLite takes a changed byte in `TABLES` for a new design."""
+COLUMNS = ", ".join(name for name, *_ in SHAPE["deliveries"])
+INSERT = f"INSERT INTO deliveries ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+ALL = f"SELECT {COLUMNS} FROM deliveries ORDER BY sequence"
+SELECT = f"SELECT {COLUMNS} FROM deliveries WHERE sequence > ? ORDER BY sequence"
+NOTE = "INSERT OR REPLACE INTO notes (name, value, seal) VALUES (?, ?, ?)"
 NOTES = "SELECT name, value, seal FROM notes"
 NOTHING = b""
 

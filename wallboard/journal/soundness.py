@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from wallboard.journal import EVENTS_LOST
-from wallboard.journal.rows import NOTES, NOTHING, Row, chained, is_note_sealed, is_sealed, seal_of
+from wallboard.journal.rows import ALL, NOTES, NOTHING, SHAPE, Row, chained, is_note_sealed, is_sealed, seal_of
 from wallboard.journal.witness import Testimony
 
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_MISMATCH,
@@ -58,6 +58,8 @@ def examine(connection: sqlite3.Connection, told: Testimony | None) -> Findings:
     verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if verdict != "ok":
         found.reasons.append("the file's pages are out of order")
+    if any(_shape(connection, table) != shape for table, shape in SHAPE.items()):
+        found.reasons.append("a table is not as it was made")
     chain_then = _walk(connection, found, told.sequence if told else 0)
     if told is not None:
         _hear(found, told, chain_then)
@@ -66,10 +68,15 @@ def examine(connection: sqlite3.Connection, told: Testimony | None) -> Findings:
     return found
 
 
+def _shape(connection: sqlite3.Connection, table: str) -> list[tuple[str, str, int, int]]:
+    columns = connection.execute(f"PRAGMA table_info({table})").fetchall()
+    return [(name, kind, required, key) for _, name, kind, required, _, key in columns]
+
+
 def _walk(connection: sqlite3.Connection, found: Findings, witnessed: int) -> bytes | None:
     """Follows the rows to their end; returns the chain as it stood at the sequence `witnessed`."""
     chain_then = found.chain if witnessed == 0 else None
-    for row in connection.execute("SELECT * FROM deliveries ORDER BY sequence"):
+    for row in connection.execute(ALL):
         if not is_sealed(row) or row[0] <= found.head:
             continue
         if row[0] != found.head + 1:

@@ -1,0 +1,85 @@
+"""Every page of the desk in both themes and on a phone, read by axe-core: WCAG 2.2 AA without a finding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, ViewportSize
+
+from tests.conftest import ROOT, Server
+from tests.samples import abandoned, answered, answered_call, body, missed, rang, summary
+
+AXE = (Path(ROOT) / "tests" / "vendor" / "axe.min.js").read_text()
+PAGES = [
+    "/",
+    "/setup",
+    "/supervisor",
+    "/supervisor?q=nobody-of-that-name",
+    "/supervisor/callbacks",
+    "/supervisor/callbacks?show=done",
+    "/supervisor/callbacks?show=mine",
+]
+SIZES: dict[str, ViewportSize] = {"desk": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
+STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+def floor() -> list[dict[str, object]]:
+    """A floor with everything on it: waits of every alarm, talks, missed callers, voicemails, a note."""
+    now = datetime.now(UTC)
+    waits = [(now - timedelta(seconds=ago)).isoformat() for ago in (3, 30, 90)]
+    calls = [rang(f"200{n}", f"w{n}", call_start_at=start) for n, start in enumerate(waits)]
+    talk = [rang("1002", "t1", call_start_at=waits[2]), answered("1002", "t1", call_start_at=waits[2])]
+    lost = [missed("1001", "m1"), abandoned("m1"), body("voicemail", "m1", recorded_at=waits[0], audio_file="https://x.example/a.wav")]
+    withheld = [summary("m2", "abandoned", None, None, 2, 0, caller_id="anonymous", caller_name=None)]
+    return [*answered_call("a1"), *calls, *talk, *lost, *withheld]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    server = Server(tmp_path_factory.mktemp("axe")).start()
+    server.post(floor())
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def page(browser: Browser, server: Server, theme: str, size: str) -> Iterator[Page]:
+    context = browser.new_context(
+        viewport=SIZES[size],
+        color_scheme="dark" if theme == "dark" else "light",
+        base_url=server.url,
+        bypass_csp=True,  # axe itself is put into the page; what the page may load is tested elsewhere
+    )
+    context.add_cookies([{"name": "wallboard_name", "value": "Robin", "url": server.url}])
+    yield context.new_page()
+    context.close()
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("theme", ["dark", "light"])
+@pytest.mark.parametrize("path", PAGES)
+def test_axe_finds_nothing(page: Page, path: str, theme: str, size: str) -> None:
+    page.goto(path)
+    if path.startswith("/supervisor"):
+        page.wait_for_selector("html[data-link=live]", state="attached")
+    for summary_of in page.locator("main details > summary").all():
+        summary_of.click()
+    assert findings(page) == []
+
+
+def test_axe_finds_what_is_wrong(browser: Browser) -> None:
+    page = browser.new_page()
+    page.set_content("<html lang=en><title>x</title><main><h1>x</h1><img src=data:,><input></main></html>")
+    assert {"image-alt", "label"} <= {found.split(":")[0] for found in findings(page)}
+    page.close()
+
+
+def findings(page: Page) -> list[str]:
+    """`rule: element` of everything that axe-core holds against the page."""
+    page.evaluate(AXE)
+    result = page.evaluate("tags => axe.run(document, {runOnly: tags})", STANDARDS)
+    nodes = [(found["id"], node) for found in result["violations"] for node in found["nodes"]]
+    return [f"{rule}: {node['html'][:160]} {node['failureSummary'][:200]}" for rule, node in nodes]

@@ -1,0 +1,290 @@
+"""The supervisor's pages for making, editing and removing boards, over HTTP; knows no file."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from wallboard.board import Board
+from wallboard.board_form import BoardFields, fields_of, filled_rows, raw_of, without_row
+from wallboard.board_reading import Reading, read
+from wallboard.boards import UNSAVED, Boards, Kept
+from wallboard.definitions import MAIN, MOST_BOARDS, MOST_PLACES, PANELS, Definition, difference_words
+from wallboard.desk import Desk
+from wallboard.drafts import new_key
+from wallboard.forms import TooMuch, read_form, see, status_for, who
+from wallboard.journal import JournalUnavailable
+from wallboard.saving import Outcome, Saving
+from wallboard.screens import Screens
+from wallboard.settings import Settings
+
+Route = tuple[str, Callable[[Request], Awaitable[Response]], list[str]]
+
+PLACE = "/supervisor/boards"
+_NEW = "none"
+"""What stands for the version of a board that does not exist yet."""
+
+
+class BoardPages:
+    """The section Boards of the desk."""
+
+    def __init__(
+        self, settings: Settings, desk: Desk, board: Board, boards: Boards, saving: Saving, screens: Screens
+    ) -> None:
+        self._settings = settings
+        self._desk = desk
+        self._board = board
+        self._boards = boards
+        self._saving = saving
+        self._screens = screens
+
+    def routes(self) -> Iterator[Route]:
+        yield f"{PLACE}", self.all, ["GET"]
+        yield f"{PLACE}/new", self.edit_new, ["GET"]
+        yield f"{PLACE}/new", self.save, ["POST"]
+        yield f"{PLACE}/preview", self.preview, ["POST"]
+        yield f"{PLACE}/{{slug}}", self.edit, ["GET"]
+        yield f"{PLACE}/{{slug}}", self.save, ["POST"]
+        yield f"{PLACE}/{{slug}}/remove", self.confirm, ["GET"]
+        yield f"{PLACE}/{{slug}}/remove", self.remove, ["POST"]
+
+    async def all(self, request: Request) -> Response:
+        """200 all boards."""
+        return self._desk.show(
+            "boards/list.html",
+            "boards",
+            boards=[(kept, self._local(kept), self._watching(kept)) for kept in self._boards.all()],
+            is_full=len(self._boards) >= MOST_BOARDS,
+            most=MOST_BOARDS,
+            done=request.query_params.get("done", ""),
+            which=request.query_params.get("which", ""),
+        )
+
+    async def edit_new(self, request: Request) -> Response:
+        """200 the form for a board that does not exist yet, filled from the board `from` where one is named."""
+        kept = self._boards.get(request.query_params.get("from", ""))
+        if kept is None:
+            return self._form(fields_of(Definition(slug="x", name="x")), _NEW, is_blank=True)
+        name = f"{kept.definition.name[:52]} (copy)"
+        return self._form(fields_of(msgspec.structs.replace(kept.definition, name=name)), _NEW, is_copy=True)
+
+    async def edit(self, request: Request) -> Response:
+        """200 the form · 404."""
+        kept = self._boards.get(request.path_params["slug"])
+        if kept is None:
+            return self._missing()
+        done = "saved" if "saved" in request.query_params else ""
+        return self._form(fields_of(kept.definition), kept.version, done=done)
+
+    async def save(self, request: Request) -> Response:
+        """303 saved · 409 somebody else has saved it meanwhile · 413 · 422 with what is wrong · 503 not written.
+
+        To htmx, which would show nothing of a 4xx, the same page comes as 200.
+        """
+        try:
+            fields = await _typed(request)
+        except TooMuch:
+            return PlainTextResponse("This form is too large.\n", 413)
+        version = fields.text("over") or fields.text("version")
+        if "slug" in request.path_params:
+            fields = BoardFields(
+                [*((n, v) for n, v in fields.pairs() if n != "slug"), ("slug", request.path_params["slug"])]
+            )
+        again = self._rearranged(fields)
+        if again is not None:
+            return self._form(again, version)
+        reading = self._read(fields)
+        if version == _NEW and self._boards.get(fields.text("slug")) is not None:
+            reading.problems.setdefault("slug", "There is a board at this address already: choose another.")
+        if reading.definition is None or reading.problems:
+            return self._form(fields, version, problems=reading.problems, status=status_for(request, 422))
+        try:
+            outcome = await self._saving.save(reading.definition, _replaces(version), by=who(request))
+        except JournalUnavailable:
+            trouble = "Not saved: the journal cannot be written right now. What you typed is kept here: try again."
+            return self._form(fields, version, trouble=trouble, status=status_for(request, 503))
+        return self._saved(request, fields, reading.definition, version, outcome)
+
+    async def preview(self, request: Request) -> Response:
+        """200 the frame that shows the draft; it shows the last one without a mistake."""
+        try:
+            fields = await _typed(request)
+        except TooMuch:
+            return PlainTextResponse("This form is too large.\n", 413)
+        return self._desk.show("boards/preview.html", "boards", **self._preview(fields, fields.text("draft")))
+
+    async def confirm(self, request: Request) -> Response:
+        """200 asks whether it is meant · 404."""
+        kept = self._boards.get(request.path_params["slug"])
+        if kept is None or kept.definition.slug == MAIN:
+            return self._missing()
+        return self._desk.show("boards/remove.html", "boards", kept=kept, watching=self._watching(kept), trouble="")
+
+    async def remove(self, request: Request) -> Response:
+        """303 removed · 404 · 409 saved by somebody else since it was asked · 503 not written."""
+        kept = self._boards.get(request.path_params["slug"])
+        if kept is None or kept.definition.slug == MAIN:
+            return self._missing()
+        status, trouble = 503, "Not removed: the journal cannot be written right now. Try again."
+        try:
+            version = (await read_form(request)).text("version")
+            outcome = await self._saving.remove(kept.definition.slug, version, by=who(request))
+        except (JournalUnavailable, TooMuch):
+            outcome = None
+        if outcome is Outcome.SAVED:
+            return see(f"{PLACE}?done=removed&which={kept.definition.slug}")
+        if outcome is Outcome.OUTDATED:
+            kept = self._boards.get(kept.definition.slug) or kept
+            status, trouble = 409, "Somebody has changed this board since you asked. Look at it before you remove it."
+        return self._desk.show(
+            "boards/remove.html",
+            "boards",
+            status=status_for(request, status),
+            kept=kept,
+            watching=self._watching(kept),
+            trouble=trouble,
+        )
+
+    # --- what the handlers share -------------------------------------------------------------------------
+
+    def _saved(
+        self, request: Request, fields: BoardFields, definition: Definition, version: str, outcome: Outcome
+    ) -> Response:
+        kept = self._boards.get(definition.slug)
+        if outcome is Outcome.SAVED or (kept is not None and kept.definition == definition):
+            return see(f"{PLACE}/{definition.slug}?saved")
+        if outcome is Outcome.FULL:
+            trouble = f"Not saved: there can be {MOST_BOARDS} boards at most. Remove one first."
+            return self._form(fields, version, trouble=trouble, status=status_for(request, 422))
+        conflict = {
+            "by": kept.by if kept else "",
+            "at": self._local(kept) if kept else "",
+            "differs": difference_words(kept.definition, definition) if kept else "",
+            "over": kept.version or UNSAVED if kept else _NEW,
+            "is_removed": kept is None,
+        }
+        return self._form(fields, version, conflict=conflict, status=status_for(request, 409))
+
+    def _rearranged(self, fields: BoardFields) -> BoardFields | None:
+        """The form with one row more or less, if that is what was asked for."""
+        verb, _, row = fields.text("do").partition(":")
+        if verb == "remove-row" and row.isdecimal():
+            return without_row(fields, int(row))
+        if verb != "add-row":
+            return None
+        free = max(fields.rows, default=-1) + 1
+        return BoardFields([*fields.pairs(), (f"places.{free}.name", ""), (f"places.{free}.kind", "queue")])
+
+    def _read(self, fields: BoardFields) -> Reading:
+        """The definition, or the problems by the names of the form's own fields."""
+        reading = read(raw_of(fields))
+        rows = filled_rows(fields)
+        problems = {_field_of(key, rows): words for key, words in reading.problems.items()}
+        return Reading(reading.definition, problems)
+
+    def _form(
+        self,
+        fields: BoardFields,
+        version: str,
+        *,
+        status: int = 200,
+        problems: dict[str, str] | None = None,
+        conflict: dict[str, Any] | None = None,
+        trouble: str = "",
+        done: str = "",
+        is_blank: bool = False,
+        is_copy: bool = False,
+    ) -> Response:
+        draft = fields.text("draft") or new_key()
+        shown = self._preview(fields, draft)
+        if is_blank or is_copy:
+            blank = ("slug", "name") if is_blank else ("slug",)
+            fields = BoardFields([(name, value) for name, value in fields.pairs() if name not in blank])
+        slug = fields.text("slug")
+        return self._desk.show(
+            "boards/edit.html",
+            "boards",
+            status=status,
+            fields=fields,
+            rows=fields.rows,
+            most_places=MOST_PLACES,
+            version=version,
+            is_new=version == _NEW,
+            slug=slug,
+            problems=problems or {},
+            conflict=conflict,
+            trouble=trouble,
+            done=done,
+            panels=PANELS,
+            known=self._known(fields),
+            others=self._others(fields, slug),
+            defaults=self._settings,
+            **shown,
+        )
+
+    def _preview(self, fields: BoardFields, draft: str) -> dict[str, Any]:
+        raw = raw_of(fields)
+        reading = read({**raw, "slug": "x", "name": raw["name"] or "New board"})
+        if reading.definition is not None:
+            screen = self._screens.drafts.put(draft, reading.definition)
+            self._screens.changed()
+            return {"draft": draft, "preview": screen, "mistake": ""}
+        return {
+            "draft": draft,
+            "preview": self._screens.drafts.get(f"draft-{draft}"),
+            "mistake": next(iter(reading.problems.values())),
+        }
+
+    def _known(self, fields: BoardFields) -> dict[str, list[tuple[str, str]]]:
+        """What can be chosen of each kind, as value and label: what is chosen already first, known or not."""
+        places = self._board.places
+        agents = {agent.key: agent.name or agent.key for agent in self._board.agents.values()}
+        names = {kind: {place.name: place.name for place in places if place.kind == kind} for kind in _KINDS.values()}
+        known = {choice: names[kind] for choice, kind in _KINDS.items()} | {"agents": agents}
+        return {
+            choice: sorted(
+                {**{chosen: chosen for chosen in fields.all(choice)}, **named}.items(),
+                key=lambda item: (item[0] not in fields.all(choice), item[1].casefold(), item[0]),
+            )
+            for choice, named in known.items()
+        }
+
+    def _others(self, fields: BoardFields, slug: str) -> list[tuple[str, str]]:
+        """The boards that this one may take turns with, those it does first and in their order."""
+        names = {kept.definition.slug: kept.definition.name for kept in self._boards.all()}
+        order = [*fields.all("rotation"), *(known for known in names if known not in fields.all("rotation"))]
+        return [(one, names.get(one, "(no such board)")) for one in order if one != slug]
+
+    def _missing(self) -> Response:
+        return self._desk.show("boards/missing.html", "boards", status=404)
+
+    def _watching(self, kept: Kept) -> int:
+        screen = self._screens.get(kept.definition.slug)
+        return len(screen.feed) if screen else 0
+
+    def _local(self, kept: Kept) -> str:
+        at = kept.saved_at
+        return at.astimezone(self._settings.zone).strftime("%Y-%m-%d %H:%M") if at else ""
+
+
+_KINDS = {"queues": "queue", "ring_groups": "ring_group"}
+
+
+async def _typed(request: Request) -> BoardFields:
+    return BoardFields((await read_form(request)).pairs())
+
+
+def _field_of(key: str, rows: list[int]) -> str:
+    """The form's name of a key: its rows are numbered with the empty ones, a definition's places without."""
+    parts = key.split(".")
+    if parts[0] == "places" and len(parts) == 3:
+        return f"places.{rows[int(parts[1])]}.{parts[2]}"
+    return key
+
+
+def _replaces(version: str) -> str | None:
+    return None if version == _NEW else version

@@ -1,0 +1,230 @@
+"""The sheet of any day: of today and yesterday kept beside the live board, of older days counted anew once.
+
+Knows no page. Keeping a sheet costs nothing until somebody asks for it; then only calls that have changed since are
+made into rows again, and in slices, so that a day of 30,000 calls holds the event loop up for some milliseconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from contextlib import aclosing
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from wallboard.board import Board, Rules
+from wallboard.clock import Clock
+from wallboard.day_rows import row_of
+from wallboard.explain import Terms
+from wallboard.history import Head, Question
+from wallboard.intervals import Cuts
+from wallboard.journal import Journal
+from wallboard.parse import Reader
+from wallboard.recount import RecountFailed, recount
+from wallboard.sheet import Sheet
+
+SLICE_SECONDS = 0.01
+LOOK_EVERY = 50
+MOST_ROWS = 100_000
+AGAIN_AFTER = timedelta(seconds=0.9)
+log = structlog.get_logger()
+
+
+class Live:
+    """The sheet of a day that the live board still knows."""
+
+    def __init__(self, day: date, board: Board, terms: Terms) -> None:
+        self._board = board
+        self._heard: dict[str, datetime] = {}
+        self._presumed: set[str] = set()
+        self._turn = asyncio.Lock()
+        self._looked_at: datetime | None = None
+        self.sheet = Sheet(day, Cuts.of(day, board.rules.zone, board.rules.day_starts_at), terms)
+
+    async def brought_up(self, now: datetime) -> Sheet:
+        """The sheet as of now; less than a second old where it was asked for just before."""
+        async with self._turn:
+            if self._looked_at is None or not timedelta(0) <= now - self._looked_at < AGAIN_AFTER:
+                self._board.settle(now)
+                await self._bring_up()
+                self._looked_at = now
+        return self.sheet
+
+    async def _bring_up(self) -> None:
+        sheet, board = self.sheet, self._board
+        day = board.day(sheet.day)
+        presumed = {call.key for call in board.presumed_calls()}
+        changed = presumed ^ self._presumed
+        self._presumed = presumed
+        known = list(day.call_ids)
+        for key in set(sheet.rows).difference(known):
+            sheet.take_out(key)
+        until = time.monotonic() + SLICE_SECONDS
+        for n, key in enumerate(known):
+            self._bring_up_call(key, key in changed)
+            if n % LOOK_EVERY == 0 and time.monotonic() > until:
+                await asyncio.sleep(0)
+                until = time.monotonic() + SLICE_SECONDS
+        sheet.agent_names = {agent.key: agent.name for agent in board.agents.values() if agent.name}
+        self._tell(sheet, day.voicemails.total(), tuple(day.losses))
+
+    def _tell(self, sheet: Sheet, voicemails: int, losses: tuple[int, ...]) -> None:
+        if (sheet.voicemails, sheet.losses) != (voicemails, losses):
+            sheet.voicemails, sheet.losses = voicemails, losses
+            sheet.version += 1
+
+    def _bring_up_call(self, key: str, has_changed: bool) -> None:
+        call = self._board.calls.get(key)
+        if call is None:
+            self.sheet.take_out(key)
+            return
+        # Every event that a call hears, and every step of the clock, gives it another instant.
+        if self._heard.get(key) is call.last_received_at and not has_changed:
+            return
+        self._heard[key] = call.last_received_at
+        if call.counts and self._board.rules.day_of(call.started_at) == self.sheet.day:
+            self.sheet.put(row_of(self._board, call))
+        else:
+            self.sheet.take_out(key)
+
+
+_Known = tuple[date, str | None, int, tuple[int, datetime | None]]
+
+
+class Counting(msgspec.Struct, frozen=True):
+    """A past day that is being counted, or was."""
+
+    sheet: Sheet
+    task: asyncio.Task[None]
+
+
+class Days:
+    """Sheets by day. All methods belong to the event loop's thread."""
+
+    def __init__(
+        self,
+        board: Board,
+        journal: Journal,
+        path: Path,
+        clock: Clock,
+        reader: Reader,
+        terms: Terms,
+        *,
+        retention_days: int,
+    ) -> None:
+        self._board = board
+        self._journal = journal
+        self._path = path
+        self._clock = clock
+        self._reader = reader
+        self._terms = terms
+        self._retention = timedelta(days=retention_days)
+        self._live: dict[date, Live] = {}
+        self._past: OrderedDict[_Known, Counting] = OrderedDict()
+        self._one_at_a_time = asyncio.Lock()
+
+    @property
+    def rules(self) -> Rules:
+        return self._board.rules
+
+    @property
+    def today(self) -> date:
+        return self._board.rules.day_of(self._clock.now())
+
+    @property
+    def first(self) -> date:
+        """The oldest day of which events are kept."""
+        return self.today - self._retention
+
+    def is_live(self, day: date) -> bool:
+        """The live board knows today and yesterday, and keeps both right."""
+        return self.today - timedelta(days=1) <= day <= self.today
+
+    async def sheet(self, day: date) -> Sheet | None:
+        """The day's sheet, `None` while it is being counted; RecountFailed once if it could not be."""
+        if self.is_live(day):
+            return await self._live_sheet(day)
+        key = (day, self._journal.epoch, self._clock.steps, self._late_news(day))
+        counting = self._past.get(key)
+        if counting is None:
+            counting = self._past[key] = self._begin(day)
+        if not counting.task.done():
+            return None
+        if counting.task.cancelled() or (error := counting.task.exception()) is not None:
+            del self._past[key]
+            raise RecountFailed("the counting was broken off" if counting.task.cancelled() else str(error))
+        self._past.move_to_end(key)
+        return counting.sheet
+
+    async def sheet_or_none(self, day: date) -> Sheet | None:
+        """The same, `None` also where it could not be counted."""
+        try:
+            return await self.sheet(day)
+        except RecountFailed:
+            return None
+
+    def has(self, day: date) -> bool:
+        """Within retention, and not to come."""
+        return self.first <= day <= self.today
+
+    def _late_news(self, day: date) -> tuple[int, datetime | None]:
+        """What came of a past day lately: the live board keeps it until the day turns, so another value is news."""
+        late = self._board.days.get(day)
+        calls = [call for key in (late.call_ids if late else ()) if (call := self._board.calls.get(key)) is not None]
+        return len(calls), max((call.last_received_at for call in calls), default=None)
+
+    def farewell(self) -> None:
+        """Breaks off what is being counted."""
+        for counting in self._past.values():
+            counting.task.cancel()
+
+    async def _live_sheet(self, day: date) -> Sheet:
+        for known in [known for known in self._live if not self.is_live(known)]:
+            del self._live[known]
+        live = self._live.get(day)
+        if live is None:
+            live = self._live[day] = Live(day, self._board, self._terms)
+        return await live.brought_up(self._clock.now())
+
+    def _begin(self, day: date) -> Counting:
+        cuts = Cuts.of(day, self.rules.zone, self.rules.day_starts_at)
+        sheet = Sheet(day, cuts, self._terms)
+        return Counting(sheet, asyncio.create_task(self._count(sheet)))
+
+    async def _count(self, sheet: Sheet) -> None:
+        async with self._one_at_a_time:
+            question = Question(
+                path=self._path.resolve(),
+                day=sheet.day,
+                until=self._clock.now(),
+                rules=self.rules,
+                reader=self._reader,
+            )
+            started = time.monotonic()
+            await _fill(sheet, question)
+            log.info("a past day was counted", day=str(sheet.day), calls=len(sheet.rows), seconds=_since(started))
+            self._make_room()
+
+    def _make_room(self) -> None:
+        """Forgets the days that were asked for longest ago, as far as they are too many calls together."""
+        while len(self._past) > 1 and sum(len(past.sheet.rows) for past in self._past.values()) > MOST_ROWS:
+            self._past.popitem(last=False)
+
+
+async def _fill(sheet: Sheet, question: Question) -> None:
+    async with aclosing(recount(question)) as pieces:
+        async for piece in pieces:
+            if isinstance(piece, Head):
+                sheet.agent_names, sheet.voicemails, sheet.losses = piece.agent_names, piece.voicemails, piece.losses
+                continue
+            for row in piece:
+                sheet.put(row)
+            await asyncio.sleep(0)
+
+
+def _since(started: float) -> float:
+    return round(time.monotonic() - started, 2)

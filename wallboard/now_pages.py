@@ -1,0 +1,102 @@
+"""The page Now over HTTP: what is asked for, and a drawing that desks with the same question share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from urllib.parse import urlencode
+
+import msgspec
+from jinja2 import Environment
+from starlette.requests import Request
+from starlette.responses import Response
+
+from wallboard.board import Board
+from wallboard.clock import Clock
+from wallboard.desk import Desk, Drawing, Drawings
+from wallboard.journal import Journal
+from wallboard.now import Rules, compose
+from wallboard.now_filter import AGENT_SORTS, CALL_SORTS, STATES, Asked
+
+LONGEST_ASKED = 200
+_COLUMNS = {
+    "calls": (("wait", "State and time"), ("caller", "Caller"), ("queue", "Queue"), ("agent", "Agent")),
+    "agents": (
+        ("name", "Agent"), ("state", "State and time"), ("", "With"), ("answered", "Answered"), ("missed", "Missed"),
+        ("outbound", "Outbound"), ("talk", "Talk"),
+    ),
+}  # fmt: skip
+
+
+class NowPages:
+    """`GET /supervisor` and the part of it that lives."""
+
+    def __init__(
+        self, desk: Desk, templates: Environment, board: Board, journal: Journal, clock: Clock, rules: Rules
+    ) -> None:
+        self._desk = desk
+        self._templates = templates
+        self._board = board
+        self._journal = journal
+        self._clock = clock
+        self._rules = rules
+        self._drawings: Drawings[tuple[Asked, int, int]] = Drawings()
+
+    async def page(self, request: Request) -> Response:
+        """200 the whole page."""
+        asked = asked_of(request)
+        board = self._board
+        return self._desk.show(
+            "now/page.html",
+            "now",
+            asked=asked,
+            states=tuple(STATES.items()),
+            places=sorted({place.name for place in board.places}, key=str.casefold),
+            agents=sorted(((agent.name or key, key) for key, agent in board.agents.items()), key=_by_name),
+            live=self._live(asked).html,
+        )
+
+    async def live(self, request: Request) -> Response:
+        """200 the part that changes, for the filters of the page that asks."""
+        return self._live(asked_of(request)).answer(request)
+
+    def _live(self, asked: Asked) -> Drawing:
+        """Drawn once a second and entry, however many desks ask the same."""
+        now = self._clock.now()
+        key = (asked, self._journal.head, int(now.timestamp()))
+        return self._drawings.get(key, lambda: self._draw(asked))
+
+    def _draw(self, asked: Asked) -> str:
+        now = compose(self._board, self._clock.now(), asked, self._rules, trouble=self._journal.trouble)
+        template = self._templates.get_template("now/live.html")
+        query, link = query_of(asked), _linker(asked)
+        return template.render(now=now, asked=asked, columns=_COLUMNS, query=query, link=link)
+
+
+def asked_of(request: Request) -> Asked:
+    """Whatever stands in the address: what is unknown or too long is left out."""
+    told = {name: request.query_params.get(name, "").strip()[:LONGEST_ASKED] for name in Asked.__struct_fields__}
+    asked = Asked(**told)
+    return msgspec.structs.replace(
+        asked,
+        state=asked.state if asked.state in STATES else "",
+        calls=asked.calls if asked.calls.removeprefix("-") in CALL_SORTS else "",
+        agents=asked.agents if asked.agents.removeprefix("-") in AGENT_SORTS else "",
+    )
+
+
+def query_of(asked: Asked, **changed: str) -> str:
+    """The query that asks for the same, but for what has `changed`; empty, or with its question mark."""
+    told = {**msgspec.structs.asdict(asked), **changed}
+    query = urlencode([(name, value) for name, value in told.items() if value])
+    return f"?{query}" if query else ""
+
+
+def _linker(asked: Asked) -> Callable[..., str]:
+    def link(**changed: str) -> str:
+        return f"/supervisor{query_of(asked, **changed)}"
+
+    return link
+
+
+def _by_name(agent: tuple[str, str]) -> tuple[str, str]:
+    return agent[0].casefold(), agent[1]

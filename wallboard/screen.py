@@ -1,0 +1,136 @@
+"""One board's screens: draws the board for all who watch it, and hands the frame to its feed; knows no other board."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import structlog
+
+from wallboard import views
+from wallboard.board import Board
+from wallboard.clock import Clock
+from wallboard.definitions import Definition, Targets
+from wallboard.feed import Feed, message
+from wallboard.journal import Journal
+from wallboard.look import Look
+from wallboard.render import Renderer
+from wallboard.tiles import compose
+
+log = structlog.get_logger()
+
+
+class Source(msgspec.Struct, frozen=True):
+    """What every screen draws from. `defaults` hold where a board's definition says nothing."""
+
+    board: Board
+    journal: Journal
+    clock: Clock
+    renderer: Renderer
+    defaults: Targets
+    build: str
+    boot: str = msgspec.field(default_factory=lambda: secrets.token_hex(6))
+
+    def pulse(self) -> dict[str, Any]:
+        """What a heartbeat says to everybody."""
+        return {
+            "server_now": self.clock.now().isoformat(timespec="milliseconds"),
+            "clock_steps": self.clock.steps,
+            "boot": self.boot,
+            "build": self.build,
+            "sequence": self.journal.head,
+        }
+
+
+class Screen:
+    """One board as it is shown, and its viewers."""
+
+    def __init__(self, source: Source, definition: Definition) -> None:
+        self._source = source
+        self._shown: views.Board | None = None
+        self._snapshot: tuple[views.Board, bytes] | None = None
+        self.is_stuck = False
+        self.feed = Feed(self._snapshot_message)
+        self.define(definition)
+        self._is_redefined = False
+
+    def define(self, definition: Definition) -> None:
+        """Shows the board by another definition from the next frame on."""
+        self.definition = definition
+        self._look = Look(definition=definition, defaults=self._source.defaults)
+        self._is_redefined = True
+        self._layout = "." + hashlib.sha256(repr(definition.behaviour).encode()).hexdigest()[:8]
+
+    @property
+    def build(self) -> str:
+        """Another one reloads the page, for the browser then has something else to do by itself."""
+        return self._source.build + self._layout
+
+    def page(self) -> bytes:
+        now = self._source.clock.now()
+        return self._source.renderer.page(
+            self._compose(now),
+            boot=self._source.boot,
+            build=self._source.build,
+            layout=self._layout,
+            now_ms=int(now.timestamp() * 1000),
+            definition=self.definition,
+        )
+
+    def polled(self) -> dict[str, Any]:
+        """What a screen fetches where a middlebox swallows the stream."""
+        board = self._compose(self._source.clock.now())
+        html = self._source.renderer.snapshot(board).decode()
+        return {**self.pulse(), "sequence": board.sequence, "html": html}
+
+    def farewell(self, reason: str = "") -> None:
+        """`removed`: the board is no more, and its screens must say so."""
+        self.feed.close(message("farewell", msgspec.json.encode({"reason": reason})))
+
+    async def publish(self) -> None:
+        """Shows what has changed; a board that cannot be drawn is tried again, and its screens say that it is old."""
+        try:
+            await self._publish()
+        except Exception as error:  # noqa: BLE001 - the ticker's guard
+            self._shown, self.is_stuck = None, True
+            log.error("the board could not be drawn", slug=self.definition.slug, error=type(error).__name__)
+        else:
+            self.is_stuck = False
+
+    async def beat(self) -> None:
+        if not self.is_stuck:
+            await self.feed.beat(message("heartbeat", msgspec.json.encode(self.pulse())))
+
+    def pulse(self) -> dict[str, Any]:
+        """What a heartbeat says to those who watch this board."""
+        said = {**self._source.pulse(), "build": self.build}
+        return said if self._shown is None else {**said, "sequence": self._shown.sequence}
+
+    async def _publish(self) -> None:
+        if not self.feed:
+            self._shown, self._is_redefined = None, False
+            return
+        after = self._compose(self._source.clock.now())
+        before = None if self._is_redefined else self._shown
+        # Before the frame is handed out: whoever comes meanwhile is shown `after`.
+        self._shown, self._is_redefined = after, False
+        if fragments := self._source.renderer.changes(before, after):
+            await self.feed.publish(self._tiles(after, fragments))
+
+    def _snapshot_message(self) -> bytes:
+        """The board that the others see, whole; so that the next frame's changes fit for everybody."""
+        if self._shown is None:
+            self._shown = self._compose(self._source.clock.now())
+        if self._snapshot is None or self._snapshot[0] is not self._shown:
+            self._snapshot = (self._shown, self._tiles(self._shown, self._source.renderer.snapshot(self._shown)))
+        return self._snapshot[1]
+
+    def _compose(self, now: datetime) -> views.Board:
+        journal = self._source.journal
+        return compose(self._source.board, now, self._look, sequence=journal.head, trouble=journal.trouble)
+
+    def _tiles(self, board: views.Board, html: bytes) -> bytes:
+        return message("tiles", html, id=f"{self._source.boot}:{board.sequence}")
