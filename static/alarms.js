@@ -22,7 +22,7 @@
 
   // Low numbers of the whole day stay low until it ends: they sound once, but keep no light on and repeat nothing.
   function isOfNow(element) {
-    return element.dataset.figure !== "level" && element.dataset.alarmOf !== "day";
+    return element.dataset.figure !== "level" && element.dataset.figure !== "missed";
   }
 
   // The elements in alarm; null while nobody knows.
@@ -59,7 +59,7 @@
   }
 
   function state() {
-    if (!root.dataset.sound || root.dataset.sound === "off") return "off";
+    if (!root.dataset.sound || root.dataset.sound === "off" || wallboard.identity.isPreview) return "off";
     if (!Context) return "absent";
     return context && context.state === "running" ? "ready" : "blocked";
   }

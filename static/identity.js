@@ -42,6 +42,7 @@
   window.wallboard.identity = {
     id: id,
     page: random(), // this load of the page
+    isPreview: window.top !== window, // in the supervisor's editor: no television, and silent
     name: function () {
       return kept(nameKey);
     },

@@ -106,7 +106,7 @@
 
   function rotate() {
     const turn = rotation();
-    if (turn.boards.length < 2) return;
+    if (turn.boards.length < 2 || wallboard.identity.isPreview) return;
     const shownFor = performance.now();
     if (shownFor < turn.seconds * 1000 || (turnAt !== null && shownFor < turnAt)) return;
     if (wallboard.alarmNow() && shownFor < turn.seconds * 1000 + LONGEST_HELD) return;

@@ -164,6 +164,7 @@
     errors += 1;
     lastError = String(event.reason);
   });
+  if (identity.isPreview) return;
   window.addEventListener("pagehide", function () {
     send("closed", { keepalive: true, headers: {} }).catch(function () {}); // Chromium 69 keeps alive what is plain
   });

@@ -21,6 +21,12 @@ PAGES = [
     "/supervisor/callbacks",
     "/supervisor/callbacks?show=done",
     "/supervisor/callbacks?show=mine",
+    "/supervisor/day",
+    "/supervisor/boards",
+    "/supervisor/boards/main",
+    "/supervisor/boards/new",
+    "/supervisor/tvs",
+    "/diag",
 ]
 SIZES: dict[str, ViewportSize] = {"desk": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
 STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from typing import Any
-from urllib.parse import parse_qs
 
 import msgspec
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, Response
 
+from wallboard.boards.forms import TooMuch, read_form, see
 from wallboard.desk import NO_STORE, Desk
 from wallboard.feed import message
 from wallboard.tv.engines import engine_of, is_old, platform_of
@@ -85,19 +85,19 @@ class TvPages:
         """POST do=reload, identify, rename (with name) or forget: 303 to where it came from · 400 · 404 · 413."""
         id = request.path_params["id"]
         try:
-            form = parse_qs((await _body(request)).decode("utf-8", "replace"), keep_blank_values=True)
-        except TooLarge:
-            return _refusal(413, "too_large", f"A form has at most {LARGEST_REPORT} bytes.")
-        do, name = (form.get(field, [""])[0] for field in ("do", "name"))
+            form = await read_form(request)
+        except TooMuch:
+            return _refusal(413, "too_large", "No form of this page is that large.")
+        do, name = form.text("do"), form.text("name")
         if self._televisions.get(id) is None:
             return self._desk.show("tv_missing.html", "tvs", status=404)
         if do == "forget":
             self._televisions.forget(id)
-            return RedirectResponse(_LIST, 303, NO_STORE)
+            return see(_LIST)
         if (command := self._command(id, do, name)) is None:
             return _refusal(400, "unreadable", "Ask for do=reload, identify, forget, or rename with a name.")
         await self._send(command)
-        return RedirectResponse(f"{_LIST}/{id}" if do == "rename" else _LIST, 303, NO_STORE)
+        return see(f"{_LIST}/{id}" if do == "rename" else _LIST)
 
     def _command(self, id: str, do: str, name: str) -> Command | None:
         if do == "rename":
