@@ -39,9 +39,9 @@ def main() -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
         for name in sys.argv[1:] or PICTURED:
-            with serving() as address:
-                stage(address, FLOORS[name])
-                for theme in THEMES:
+            for theme in THEMES:  # each staged anew: a floor that waits for its picture grows alarming
+                with serving() as address:
+                    stage(address, FLOORS[name])
                     shoot(browser, f"{address}/boards/main", name, theme)
         browser.close()
     if (OUT / "normal-dark-1920x1080.png").exists():

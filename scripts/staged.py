@@ -34,7 +34,7 @@ class Staged:
     agents: int = 25
     talking: int = 14
     dialling: int = 1
-    waits: Sequence[int] = (14, 9, 4)
+    waits: Sequence[int] = (8, 5, 2)
     ringing: int = 2
     ended: int = 140
     lost_of_ten: int = 1
