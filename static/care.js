@@ -111,6 +111,7 @@
   };
   document.addEventListener("visibilitychange", stayAwakeAtOnce);
   document.addEventListener("wallboard:swapped", dim);
+  window.addEventListener("resize", shift);
   setInterval(check, CHECK_EVERY);
   check();
 })();

@@ -17,6 +17,8 @@ from tests.faults import Faults
 from tests.posting import HEALED_WITHIN, assert_nothing_lost, posting, settled
 from tests.samples import Body, abandoned, answered, body, rang
 
+pytestmark = pytest.mark.alone
+
 QUEUED = body("webhook_component_event", "waits", component_name="Before Sales")
 MEANING = {"X-Wallboard-Meaning": "queue_entered:Sales"}
 

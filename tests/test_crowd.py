@@ -14,6 +14,8 @@ import pytest
 from tests.conftest import API_TOKEN, Server, wait_until
 from tests.posting import Posting, assert_nothing_lost, posting, shown
 
+pytestmark = pytest.mark.alone
+
 STREAMS, RECONNECTS, AT_ONCE = 500, 10_000, 50
 REQUEST = b"GET /boards/main/stream HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 

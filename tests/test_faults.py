@@ -24,6 +24,8 @@ from tests.posting import (
 )
 from tests.samples import rang
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.fixture
 def small_disk(data: Path) -> Iterator[SmallDisk]:

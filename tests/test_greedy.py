@@ -19,6 +19,8 @@ import pytest
 from tests.conftest import API_TOKEN, TOKEN, Server, wait_until
 from tests.samples import rang
 
+pytestmark = pytest.mark.alone
+
 STREAM = b"GET /boards/main/stream HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 POST = b"POST /webhooks/pbx HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Pbx-Token: " + TOKEN.encode() + b"\r\n"
 DESCRIPTORS, MOST_CONNECTIONS, MOST_VIEWERS = 256, 160, 120

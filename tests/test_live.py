@@ -13,6 +13,8 @@ from playwright.sync_api import Browser, Dialog, Page, expect
 from tests.conftest import Server
 from tests.samples import abandoned, answered, completed, missed, rang, summary
 
+pytestmark = pytest.mark.alone
+
 SHOWN_WITHIN_MS = 300
 
 

@@ -82,7 +82,7 @@ def test_a_choice_of_agents_brings_their_calls_and_their_numbers() -> None:
 
 
 def test_only_the_chosen_panels_are_there() -> None:
-    assert [panel.kind for panel in seen(*FLOOR, panels=("ended", "agents")).panels] == ["agents", "ended"]
+    assert [panel.kind for panel in seen(*FLOOR, panels=("ended", "agents")).panels] == ["ended", "agents"]
     assert seen(*FLOOR, panels=()).panels == ()
 
 

@@ -523,6 +523,7 @@ def test_a_board_without_sound_asks_for_nothing_and_makes_none(page: Page, serve
 # /diag
 
 
+@pytest.mark.alone
 def test_a_good_screen_is_told_so_and_the_list_has_it(page: Page, server: Server) -> None:
     page.goto(f"{server.url}/diag?tv=reception")
     expect(page.locator("#verdict")).to_have_text("✓ This screen can show the wallboard.", timeout=15_000)

@@ -66,6 +66,8 @@ def _answer(route: Route, html: bytes) -> None:
         route.fulfill(body=html, content_type="text/html; charset=utf-8")
     elif path == "/static/keeper.js":
         route.fulfill(body=_LIVE, content_type="text/javascript")
+    elif path == "/static/tv.js":  # it would report to the server
+        route.fulfill(body="", content_type="text/javascript")
     else:
         file = ROOT / path.lstrip("/")
         route.fulfill(body=file.read_bytes(), content_type=_TYPES[file.suffix])
