@@ -103,6 +103,7 @@ ORDER = [
     "tv.televisions",
     "tv.pages",
     "api",
+    "choices",
     "application",
     "refusals",
     "connection",

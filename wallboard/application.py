@@ -8,7 +8,6 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -24,27 +23,23 @@ from starlette.staticfiles import StaticFiles
 
 from wallboard.api import Api
 from wallboard.bell import Bell
-from wallboard.board import Board, Rules
-from wallboard.boards.definitions import Definition, Targets
+from wallboard.board import Board
 from wallboard.boards.exchange import BoardExchange
-from wallboard.boards.file import BoardsFileError, read_boards
 from wallboard.boards.kept import Boards
 from wallboard.boards.pages import BoardPages
 from wallboard.boards.saving import Saving
 from wallboard.callbacks.pages import CallbackPages
-from wallboard.callbacks.phone import country_of
+from wallboard.choices import boards_of, defaults_of, desk_rules_of, rules_of, terms_of
 from wallboard.clock import Clock
 from wallboard.day.archive import Archive
 from wallboard.day.call_pages import CallPages
 from wallboard.day.days import Days
-from wallboard.day.explain import Terms
 from wallboard.day.pages import DayPages
 from wallboard.desk import Desk
 from wallboard.front import Front, descriptors
 from wallboard.intake import Intake
 from wallboard.journal import JournalError, JournalUnavailable
 from wallboard.journal.sqlite import SqliteJournal, check
-from wallboard.now.floor import Rules as DeskRules
 from wallboard.now.pages import NowPages
 from wallboard.pages import Pages
 from wallboard.parse import Reader
@@ -52,7 +47,6 @@ from wallboard.render import Renderer
 from wallboard.screen import Source
 from wallboard.screens import Screens, build_of
 from wallboard.settings import Settings, SettingsError, read_settings, require_serving
-from wallboard.totals import Thresholds
 from wallboard.tv.pages import TvPages
 from wallboard.tv.televisions import Televisions
 from wallboard.walls import OwnPagesOnly, Walls
@@ -82,56 +76,6 @@ def settings_or_exit(*, env_file: str | None = ".env", waits: bool = True, **ove
         print(error, file=sys.stderr)  # noqa: T201
         raise SystemExit(2) from None
     return settings
-
-
-def rules_of(settings: Settings) -> Rules:
-    """The board's rules, as the settings say."""
-    return Rules(
-        zone=settings.zone,
-        day_starts_at=settings.day_starts_at,
-        country=settings.country or country_of(settings.time_zone),
-        thresholds=Thresholds(settings.service_level_seconds * 1000, settings.short_abandon_seconds * 1000),
-        ringing_timeout=timedelta(seconds=settings.ringing_timeout_seconds),
-        waiting_timeout=timedelta(seconds=settings.waiting_timeout_seconds),
-        talking_timeout=timedelta(seconds=settings.talking_timeout_seconds),
-    )
-
-
-def boards_of(settings: Settings) -> tuple[Definition, ...]:
-    """The boards of the file that a deploy carries; SettingsError names what is wrong with each."""
-    if settings.boards_file is None:
-        return ()
-    try:
-        return read_boards(settings.boards_file.read_text())
-    except (OSError, UnicodeDecodeError) as error:
-        reason = (error.strerror if isinstance(error, OSError) else "is not UTF-8") or "cannot be read"
-        raise SettingsError(f"WALLBOARD_BOARDS_FILE: {settings.boards_file}: {reason}.") from None
-    except BoardsFileError as error:
-        listed = "\n".join(f"- {problem}" for problem in error.problems)
-        raise SettingsError(f"WALLBOARD_BOARDS_FILE: {settings.boards_file} cannot be used:\n{listed}") from None
-
-
-def defaults_of(settings: Settings) -> Targets:
-    """The targets of every board and place that names none of its own."""
-    return Targets(
-        service_level_seconds=settings.service_level_seconds,
-        service_level_formula=settings.service_level_formula,
-        service_level_target=settings.service_level_target,
-    )
-
-
-def terms_of(settings: Settings) -> Terms:
-    """What stands in the desk's formulas, as the settings say."""
-    return Terms(
-        service_level_ms=settings.service_level_seconds * 1000,
-        short_abandon_ms=settings.short_abandon_seconds * 1000,
-        formula=settings.service_level_formula,
-        target=settings.service_level_target,
-    )
-
-
-def desk_rules_of(settings: Settings) -> DeskRules:
-    return DeskRules(settings.service_level_seconds, settings.service_level_target, settings.service_level_formula)
 
 
 def create_app(settings: Settings) -> Starlette:
