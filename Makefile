@@ -14,7 +14,7 @@ test: .venv/.dev
 	sh scripts/browser.sh
 	sh scripts/fault-tools.sh
 	$(VENV)/coverage erase
-	COVERAGE_PROCESS_START=$(CURDIR)/pyproject.toml $(VENV)/coverage run -m pytest -n 2 --dist loadfile -m "not alone"
+	COVERAGE_PROCESS_START=$(CURDIR)/pyproject.toml $(VENV)/coverage run -m pytest -n 3 --dist worksteal -m "not alone"
 	COVERAGE_PROCESS_START=$(CURDIR)/pyproject.toml $(VENV)/coverage run -m pytest -m alone
 	$(VENV)/coverage combine -q
 	$(VENV)/coverage report --skip-covered
