@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv/bin
 
-.PHONY: demo serve test test-newest lint torn crash greedy soak vendor screenshots tvlab bench-browser clean
+.PHONY: demo serve test coverage test-newest lint torn crash greedy soak vendor screenshots tvlab bench-browser clean
 
 demo: .venv/.runtime
 	$(VENV)/python -m wallboard demo
@@ -10,11 +10,20 @@ demo: .venv/.runtime
 serve: .venv/.runtime
 	$(VENV)/python -m wallboard serve
 
+# What measures time runs alone; the rest shares the processors.
+PARTS = -n 3 --dist worksteal -m "not alone"
 test: .venv/.dev
 	sh scripts/browser.sh
 	sh scripts/fault-tools.sh
+	$(VENV)/python -m pytest $(PARTS)
+	$(VENV)/python -m pytest -m alone
+
+# The same tests, and which lines of the servers they start were never run; takes half as long again.
+coverage: .venv/.dev
+	sh scripts/browser.sh
+	sh scripts/fault-tools.sh
 	$(VENV)/coverage erase
-	COVERAGE_PROCESS_START=$(CURDIR)/pyproject.toml $(VENV)/coverage run -m pytest -n 3 --dist worksteal -m "not alone"
+	COVERAGE_PROCESS_START=$(CURDIR)/pyproject.toml $(VENV)/coverage run -m pytest $(PARTS)
 	COVERAGE_PROCESS_START=$(CURDIR)/pyproject.toml $(VENV)/coverage run -m pytest -m alone
 	$(VENV)/coverage combine -q
 	$(VENV)/coverage report --skip-covered
