@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import httpx
@@ -46,7 +47,8 @@ class Posting(threading.Thread):
         while not self._ended.wait(0.01):
             call, sent_at = f"{self._name} {len(self.answers)}", time.monotonic()
             try:
-                status = client.post("/webhooks/pbx", json=rang(str(1000 + len(self.answers) % 20), call)).status_code
+                body = rang(str(1000 + len(self.answers) % 20), call, call_start_at=datetime.now(UTC).isoformat())
+                status = client.post("/webhooks/pbx", json=body).status_code
             except httpx.TransportError:
                 status = 0
             self.answers.append(Answer(call, sent_at, time.monotonic(), status))
