@@ -194,6 +194,7 @@ def _listen(settings: Settings) -> socket.socket:
 def _addresses(url: str, api_token: str) -> str:
     return (
         f"\n  The wallboard   {url}/boards/main"
+        f"\n  The desk        {url}/supervisor"
         f"\n  The setup page  {url}/setup"
         f"\n  The state       curl -H 'Authorization: Bearer {api_token}' {url}/api/v1/state"
         "\n\nA simulated call centre posts its webhooks to it. No login: only this machine can look. Ctrl+C ends it.\n"
