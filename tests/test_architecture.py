@@ -95,7 +95,7 @@ ORDER = [
     "callbacks.pages",
     "day.pages",
     "day.call_pages",
-    "boards.forms",
+    "forms",
     "boards.form",
     "boards.pages",
     "boards.exchange",

@@ -123,28 +123,11 @@ def create_app(settings: Settings) -> Starlette:
             Route("/boards/{slug}", pages.guarded(pages.board), middleware=[_COMPRESSED]),
             Route("/boards/{slug}/stream", pages.guarded(pages.stream)),
             Route("/boards/{slug}/tiles", pages.guarded(pages.tiles)),
-            Route("/supervisor", pages.guarded(now.page)),
-            Route("/supervisor/live", pages.guarded(now.live)),
-            Route("/supervisor/callbacks", pages.guarded(callbacks.page)),
-            Route("/supervisor/callbacks/list", pages.guarded(callbacks.list)),
-            Route("/supervisor/callbacks/marks", pages.guarded(callbacks.mark), methods=["POST"]),
-            Route("/supervisor/name", pages.guarded(callbacks.name), methods=["POST"]),
-            Route("/supervisor/stream", pages.guarded(desk.stream)),
             *(
-                Route(path, pages.guarded(handler), methods=methods)
-                for path, handler, methods in (*exchange.routes(), *editor.routes())
+                Route(path, pages.guarded(handler), methods=[method])
+                for part in (desk, now, callbacks, exchange, editor, day_pages, call_pages, tvs)
+                for path, handler, method in part.routes()
             ),
-            Route("/supervisor/day", pages.guarded(day_pages.day)),
-            Route("/supervisor/day/{day}", pages.guarded(day_pages.day)),
-            Route("/supervisor/day/{day}/calls", pages.guarded(day_pages.calls)),
-            Route("/supervisor/day/{day}/{what}.csv", pages.guarded(day_pages.file)),
-            Route("/supervisor/calls/{id:path}", pages.guarded(call_pages.call)),
-            Route("/supervisor/tvs", pages.guarded(tvs.all)),
-            Route("/supervisor/tvs/{id}", pages.guarded(tvs.one)),
-            Route("/supervisor/tvs/{id}", pages.guarded(tvs.order), methods=["POST"]),
-            Route("/tvs/{id}", pages.guarded(tvs.report), methods=["POST"]),
-            Route("/tvs/{id}", pages.guarded(tvs.last_report)),
-            Route("/diag", pages.guarded(tvs.diag)),
             Route("/api/v1/state", api.state),
             Route("/healthz", api.healthz),
             Route("/readyz", api.readyz),

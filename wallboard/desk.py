@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gzip
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from typing import Any, Generic, TypeVar
 
 from jinja2 import Environment
@@ -19,8 +19,12 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from wallboard.bell import Bell
 from wallboard.clock import Clock
 from wallboard.front import Front
+from wallboard.pages import Handler
 from wallboard.stream import Stream
 from wallboard.walls import policy
+
+Route = tuple[str, Handler, str]
+"""A path, what answers it, and the method that it answers."""
 
 NO_STORE = {"Cache-Control": "no-store"}
 _SHOWS_BOARDS = policy(frames="'self'")
@@ -93,6 +97,9 @@ class Desk:
             **values,
         )
         return HTMLResponse(html, status, {**NO_STORE, **_SHOWS_BOARDS})
+
+    def routes(self) -> Iterator[Route]:
+        yield "/supervisor/stream", self.stream, "GET"
 
     async def stream(self, request: Request) -> Response | Stream:
         """200 text/event-stream: `changed` at most once a second, `heartbeat` every 2 s · 503 if too many watch."""

@@ -10,11 +10,11 @@ from starlette.responses import Response
 
 from wallboard.boards.definitions import MOST_BOARDS, Definition, difference_words
 from wallboard.boards.file import BoardsFileError, read_boards, write
-from wallboard.boards.forms import TooMuch, read_form, see, status_for, who
 from wallboard.boards.kept import Boards
-from wallboard.boards.pages import PLACE, Route
+from wallboard.boards.pages import PLACE
 from wallboard.boards.saving import Saving
-from wallboard.desk import NO_STORE, Desk
+from wallboard.desk import NO_STORE, Desk, Route
+from wallboard.forms import TooMuch, read_form, see, status_for, who
 from wallboard.journal import JournalUnavailable
 
 
@@ -27,9 +27,9 @@ class BoardExchange:
         self._saving = saving
 
     def routes(self) -> Iterator[Route]:
-        yield f"{PLACE}.toml", self.export, ["GET"]
-        yield f"{PLACE}/import", self.ask, ["GET"]
-        yield f"{PLACE}/import", self.bring_in, ["POST"]
+        yield f"{PLACE}.toml", self.export, "GET"
+        yield f"{PLACE}/import", self.ask, "GET"
+        yield f"{PLACE}/import", self.bring_in, "POST"
 
     async def export(self, request: Request) -> Response:
         """200 all boards as TOML."""

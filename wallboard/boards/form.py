@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from wallboard.boards.definitions import PANELS, Definition, PlaceTargets, Targets
-from wallboard.boards.forms import Fields
+from wallboard.forms import Fields
 
 CHOICES = ("queues", "ring_groups", "agents")
 TARGETS = Targets.__struct_fields__

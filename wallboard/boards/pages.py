@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -13,16 +13,14 @@ from wallboard.board import Board
 from wallboard.boards.definitions import MAIN, MOST_BOARDS, MOST_PLACES, PANELS, Definition, difference_words
 from wallboard.boards.drafts import new_key
 from wallboard.boards.form import BoardFields, fields_of, filled_rows, label_of, raw_of, without_row
-from wallboard.boards.forms import TooMuch, read_form, see, status_for, who
 from wallboard.boards.kept import UNSAVED, Boards, Kept
 from wallboard.boards.reading import Reading, read
 from wallboard.boards.saving import Outcome, Saving
-from wallboard.desk import Desk
+from wallboard.desk import Desk, Route
+from wallboard.forms import TooMuch, read_form, see, status_for, who
 from wallboard.journal import JournalUnavailable
 from wallboard.screens import Screens
 from wallboard.settings import Settings
-
-Route = tuple[str, Callable[[Request], Awaitable[Response]], list[str]]
 
 PLACE = "/supervisor/boards"
 _NEW = "none"
@@ -43,14 +41,14 @@ class BoardPages:
         self._screens = screens
 
     def routes(self) -> Iterator[Route]:
-        yield f"{PLACE}", self.all, ["GET"]
-        yield f"{PLACE}/new", self.edit_new, ["GET"]
-        yield f"{PLACE}/new", self.save, ["POST"]
-        yield f"{PLACE}/preview", self.preview, ["POST"]
-        yield f"{PLACE}/{{slug}}", self.edit, ["GET"]
-        yield f"{PLACE}/{{slug}}", self.save, ["POST"]
-        yield f"{PLACE}/{{slug}}/remove", self.confirm, ["GET"]
-        yield f"{PLACE}/{{slug}}/remove", self.remove, ["POST"]
+        yield f"{PLACE}", self.all, "GET"
+        yield f"{PLACE}/new", self.edit_new, "GET"
+        yield f"{PLACE}/new", self.save, "POST"
+        yield f"{PLACE}/preview", self.preview, "POST"
+        yield f"{PLACE}/{{slug}}", self.edit, "GET"
+        yield f"{PLACE}/{{slug}}", self.save, "POST"
+        yield f"{PLACE}/{{slug}}/remove", self.confirm, "GET"
+        yield f"{PLACE}/{{slug}}/remove", self.remove, "POST"
 
     async def all(self, request: Request) -> Response:
         """200 all boards."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlencode
 
@@ -15,7 +16,7 @@ from wallboard.callbacks.lines import LONGEST_NAME, LONGEST_NOTE, Line, Marked, 
 from wallboard.callbacks.list import MOST, PAGE, SHOWS, Asked, Listed, compose, since_ms, until_ms
 from wallboard.callbacks.phone import written
 from wallboard.clock import Clock
-from wallboard.desk import NO_STORE, Desk, Drawing, Drawings
+from wallboard.desk import NO_STORE, Desk, Drawing, Drawings, Route
 from wallboard.fields import clean
 from wallboard.intake import Intake
 from wallboard.journal import Journal, JournalUnavailable
@@ -48,6 +49,12 @@ class CallbackPages:
         self._journal = journal
         self._clock = clock
         self._drawings: Drawings[tuple[Asked, str, int, int]] = Drawings()
+
+    def routes(self) -> Iterator[Route]:
+        yield "/supervisor/callbacks", self.page, "GET"
+        yield "/supervisor/callbacks/list", self.list, "GET"
+        yield "/supervisor/callbacks/marks", self.mark, "POST"
+        yield "/supervisor/name", self.name, "POST"
 
     async def page(self, request: Request) -> Response:
         """200 the whole page."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 
 from starlette.requests import Request
@@ -18,7 +19,7 @@ from wallboard.day.rows import CallRow
 from wallboard.day.sheet import Sheet
 from wallboard.day.steps import adds, offers_of, way_of
 from wallboard.day.story import Story, tell
-from wallboard.desk import Desk
+from wallboard.desk import Desk, Route
 from wallboard.parse import Reader
 
 
@@ -31,6 +32,9 @@ class CallPages:
         self._archive = archive
         self._reader = reader
         self._clock = clock
+
+    def routes(self) -> Iterator[Route]:
+        yield "/supervisor/calls/{id:path}", self.call, "GET"
 
     async def call(self, request: Request) -> Response:
         """200 one call's way, what it adds to the numbers, and its events · 404 if no call of that id is known."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from typing import Any
 
@@ -23,7 +23,7 @@ from wallboard.day.days import Days
 from wallboard.day.explain import words
 from wallboard.day.recount import RecountFailed
 from wallboard.day.sheet import Sheet
-from wallboard.desk import NO_STORE, Desk
+from wallboard.desk import NO_STORE, Desk, Route
 
 CALLS_A_PAGE = 100
 _DRAWN_KEPT = 16
@@ -43,6 +43,12 @@ class DayPages:
         self._desk = desk
         self._days = days
         self._drawn: OrderedDict[tuple[str, date, int], Response] = OrderedDict()
+
+    def routes(self) -> Iterator[Route]:
+        yield "/supervisor/day", self.day, "GET"
+        yield "/supervisor/day/{day}", self.day, "GET"
+        yield "/supervisor/day/{day}/calls", self.calls, "GET"
+        yield "/supervisor/day/{day}/{what}.csv", self.file, "GET"
 
     async def day(self, request: Request) -> Response:
         """200 the day · 204 if the part that moves is as it was `seen` · 303 from the pickers · 404 no such day."""

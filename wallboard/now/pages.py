@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from urllib.parse import urlencode
 
 import msgspec
@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from wallboard.board import Board
 from wallboard.clock import Clock
-from wallboard.desk import Desk, Drawing, Drawings
+from wallboard.desk import Desk, Drawing, Drawings, Route
 from wallboard.journal import Journal
 from wallboard.now.filter import AGENT_SORTS, CALL_SORTS, STATES, Asked
 from wallboard.now.floor import Rules, compose
@@ -40,6 +40,10 @@ class NowPages:
         self._clock = clock
         self._rules = rules
         self._drawings: Drawings[tuple[Asked, int, int]] = Drawings()
+
+    def routes(self) -> Iterator[Route]:
+        yield "/supervisor", self.page, "GET"
+        yield "/supervisor/live", self.live, "GET"
 
     async def page(self, request: Request) -> Response:
         """200 the whole page."""

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import msgspec
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
-from wallboard.boards.forms import TooMuch, read_form, see
-from wallboard.desk import NO_STORE, Desk
+from wallboard.desk import NO_STORE, Desk, Route
 from wallboard.feed import message
+from wallboard.forms import TooMuch, read_form, see
 from wallboard.tv.engines import engine_of, is_old, platform_of
 from wallboard.tv.televisions import LOST_AFTER_SECONDS, Command, Id, Order, Report, Televisions, TooMany
 
@@ -31,6 +31,14 @@ class TvPages:
         self._desk = desk
         self._tell = tell
         self._build = build
+
+    def routes(self) -> Iterator[Route]:
+        yield "/supervisor/tvs", self.all, "GET"
+        yield "/supervisor/tvs/{id}", self.one, "GET"
+        yield "/supervisor/tvs/{id}", self.order, "POST"
+        yield "/tvs/{id}", self.report, "POST"
+        yield "/tvs/{id}", self.last_report, "GET"
+        yield "/diag", self.diag, "GET"
 
     async def report(self, request: Request) -> Response:
         """200 `{name, engine, commands}` · 400 not a report · 404 no such name can be · 413 · 429 too often."""
