@@ -12,6 +12,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from tests.complaints import heard_from, serious
 from tests.conftest import Server, wait_until
 from tests.faults import Faults
 from tests.samples import answered, completed, rang, summary
@@ -25,14 +26,16 @@ class Supervisor:
     def __init__(self, browser: Browser, server: Server, **options: Any) -> None:
         self.context: BrowserContext = browser.new_context(viewport={"width": 1600, "height": 1000}, **options)
         self._url = server.url
-        self.problems: list[str] = []
+        self._heard: list[list[str]] = []
 
     def open(self, path: str) -> Page:
         page = self.context.new_page()
-        page.on("console", lambda said: self.problems.append(said.text) if said.type in ("error", "warning") else None)
-        page.on("pageerror", lambda error: self.problems.append(str(error)))
+        self._heard.append(heard_from(page))
         page.goto(self._url + path)
         return page
+
+    def complaints(self) -> list[str]:
+        return [said for heard in self._heard for said in serious(heard)]
 
     def watch(self, slug: str) -> Page:
         page = self.open(f"/boards/{slug}")
@@ -47,8 +50,7 @@ def office(browser: Browser, server: Server) -> Iterator[list[Supervisor]]:
     yield supervisors
     for supervisor in supervisors:
         supervisor.context.close()
-        serious = [said for said in supervisor.problems if "ERR_" not in said and "Failed to load resource" not in said]
-        assert serious == []
+        assert supervisor.complaints() == []
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.complaints import heard_from
 from tests.conftest import Server, wait_until
 from tests.samples import START, abandoned, answered, answered_call, at, missed, rang, summary
 
@@ -234,16 +235,13 @@ def test_a_call_of_a_past_day_is_told_from_the_journal(server: Server) -> None:
 def page(browser: Browser, server: Server) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     page = context.new_page()
-    problems: list[str] = []
-    page.on("console", lambda message: problems.append(message.text) if message.type in ("error", "warning") else None)
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on("dialog", lambda dialog: problems.append(dialog.message))
+    heard = heard_from(page)
     server.post(bodies())
     page.goto(f"{server.url}/supervisor/day")
     expect(page.locator("html[data-link=live]")).to_be_attached(timeout=10_000)
     yield page
     context.close()
-    assert problems == []
+    assert heard == []
 
 
 def offered(page: Page, count: int) -> None:

@@ -11,6 +11,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
+from tests.complaints import heard_from, serious
 from tests.conftest import Server
 from tests.samples import Body, abandoned, answered, answered_call, body, completed, missed, rang, summary
 from tests.test_markup import ELEMENTS
@@ -47,11 +48,9 @@ def context(browser: Browser, server: Server) -> Iterator[BrowserContext]:
 @pytest.fixture
 def page(context: BrowserContext) -> Iterator[Page]:
     page = context.new_page()
-    problems: list[str] = []
-    page.on("console", lambda message: problems.append(message.text) if message.type in ("error", "warning") else None)
-    page.on("pageerror", lambda error: problems.append(str(error)))
+    heard = heard_from(page)
     yield page
-    assert [text for text in problems if "ERR_" not in text and "Failed to load resource" not in text] == []
+    assert serious(heard) == []
 
 
 def opened(page: Page, path: str) -> Page:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import pytest
 from playwright.sync_api import Browser, Dialog, Page, expect
 
+from tests.complaints import heard_from, serious
 from tests.conftest import Server
 from tests.samples import abandoned, answered, completed, missed, rang, summary
 
@@ -22,14 +23,12 @@ SHOWN_WITHIN_MS = 300
 def page(browser: Browser, server: Server) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1920, "height": 1080})
     page = context.new_page()
-    problems: list[str] = []
-    page.on("console", lambda message: problems.append(message.text) if message.type in ("error", "warning") else None)
-    page.on("pageerror", lambda error: problems.append(str(error)))
+    heard = heard_from(page)
     page.goto(f"{server.url}/boards/main")
     expect(page.locator("html[data-link=live]")).to_be_attached(timeout=5000)
     yield page
     context.close()
-    assert [text for text in problems if "ERR_" not in text and "Failed to load resource" not in text] == []
+    assert serious(heard) == []
 
 
 def seen_after(page: Page, selector: str) -> float:

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from playwright.sync_api import Browser, Page, Route
 
 from scripts.staged import Staged, bodies
+from tests.complaints import heard_from
 from tests.conftest import ROOT
 from wallboard import views
 from wallboard.board import Board, Rules
@@ -49,15 +50,14 @@ def shown(browser: Browser, board: views.Board, width: int = 1920, height: int =
     """A page that shows the board and has no server. Fails at the end if a script complained."""
     html = RENDERER.page(board, boot="boot", build="build", now_ms=int(datetime.now(UTC).timestamp() * 1000))
     context = browser.new_context(viewport={"width": width, "height": height})
-    page, problems = context.new_page(), list[str]()
-    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: problems.append(str(error)))
+    page = context.new_page()
+    heard = heard_from(page)
     page.route("**/*", lambda route: _answer(route, html))
     page.goto(f"{ADDRESS}/boards/main")
     page.wait_for_function("window.wallboard && window.wallboard.turns")
     yield page
     context.close()
-    assert problems == []
+    assert heard == []
 
 
 def _answer(route: Route, html: bytes) -> None:
