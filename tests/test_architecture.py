@@ -93,6 +93,19 @@ ORDER = [
     "access.rules",
     "access.presence",
     "access.gate",
+    "people.names",
+    "people.hashing",
+    "people.accounts",
+    "people.sessions",
+    "people.keys",
+    "people.attempts",
+    "people.audit",
+    "people.secret",
+    "people.cookies",
+    "people.folds",
+    "people.reception",
+    "people.asking",
+    "people.times",
     "webhook",
     "pages",
     "desk",
@@ -101,6 +114,11 @@ ORDER = [
     "day.pages",
     "day.call_pages",
     "forms",
+    "people.doors",
+    "people.account_pages",
+    "people.pages",
+    "people.key_pages",
+    "people.audit_pages",
     "boards.form",
     "boards.pages",
     "boards.exchange",
@@ -114,7 +132,7 @@ ORDER = [
     "connection",
     "server",
 ]
-OUTSIDE = {"__init__", "__main__", "replay", "sender", "access", "boards", "callbacks", "day", "now", "tv"}
+OUTSIDE = {"__init__", "__main__", "replay", "sender", "access", "boards", "callbacks", "day", "now", "people", "tv"}
 NO_CLOCK = [*ORDER[1:4], *ORDER[ORDER.index("offers") : ORDER.index("feed")]]
 
 

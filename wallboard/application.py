@@ -6,10 +6,11 @@ import asyncio
 import signal
 import sys
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
+from socket import gethostname
 from types import FrameType
 
 import structlog
@@ -38,12 +39,23 @@ from wallboard.day.days import Days
 from wallboard.day.pages import DayPages
 from wallboard.desk import Desk
 from wallboard.front import Front, descriptors
-from wallboard.intake import Intake
+from wallboard.intake import Intake, heard_by_all
 from wallboard.journal import JournalError, JournalUnavailable
 from wallboard.journal.sqlite import SqliteJournal, check
 from wallboard.now.pages import NowPages
 from wallboard.pages import Pages
 from wallboard.parse import Reader
+from wallboard.people.account_pages import AccountPages
+from wallboard.people.accounts import FIRST
+from wallboard.people.asking import Asking
+from wallboard.people.attempts import Attempts
+from wallboard.people.audit_pages import AuditPages
+from wallboard.people.doors import CLAIM, Doors
+from wallboard.people.folds import People
+from wallboard.people.key_pages import KeyPages
+from wallboard.people.pages import PeoplePages
+from wallboard.people.reception import AT_THE_COMMAND_LINE, Reception
+from wallboard.people.times import Times
 from wallboard.render import Renderer
 from wallboard.screen import Source
 from wallboard.screens import Screens, build_of
@@ -93,7 +105,8 @@ def create_app(settings: Settings) -> Starlette:
         screens.changed()
         bell.ring()
 
-    intake = Intake(reader, board, journal, clock, changed, boards.remarks)
+    people = People(clock, settings.secret_key, lambda key: gate.presence.dismiss(key))
+    intake = Intake(reader, board, journal, clock, changed, heard_by_all(boards.remarks, people.remarks))
     saving = Saving(intake, boards)
     front = Front(descriptors())
     api = Api(settings, intake, journal, clock, screens, front)
@@ -109,17 +122,36 @@ def create_app(settings: Settings) -> Starlette:
     now = NowPages(desk, renderer.environment, board, journal, clock, desk_rules_of(settings))
     callbacks = CallbackPages(desk, renderer.environment, intake, journal, clock)
     tvs = TvPages(Televisions(), desk, screens.tell, screens.build)
-    door = Door(intake, settings.pbx_tokens, front)
-    parts = (door, pages, desk, now, callbacks, exchange, editor, day_pages, call_pages, tvs, api)
+    door = Door(
+        intake,
+        settings.pbx_tokens,
+        front,
+        is_key=people.is_pbx,
+        addresses=settings.pbx_addresses,
+        trusted=settings.trusted_proxies,
+    )
+    reception = Reception(people, intake, clock, Attempts())
+    who, times = Asking(settings.trusted_proxies), Times(clock, settings.zone)
+    doors = Doors(reception, people.cookies, who, pages.draw, lambda: intake.ready)
+    account_pages = AccountPages(desk, reception, people.cookies, who, times)
+    people_pages = PeoplePages(desk, reception, boards, who, times, clock, settings.public_url)
+    key_pages = KeyPages(
+        desk, reception, who, times, {"api": len(settings.api_tokens), "pbx": len(settings.pbx_tokens)}
+    )
+    audit_pages = AuditPages(desk, people.audit, times)
+    parts = (
+        door, pages, doors, desk, now, callbacks, exchange, editor, day_pages, call_pages, tvs, account_pages,
+        people_pages, key_pages, audit_pages, api,
+    )  # fmt: skip
 
     def has_accounts() -> bool:
-        return False
+        return len(people.accounts) > 0
 
     def is_open() -> bool:
-        return is_loopback(settings.host) and not has_accounts()
+        return intake.ready and is_loopback(settings.host) and not has_accounts()
 
     gate = Gate(
-        [machines(settings.api_tokens), at_the_machine(is_open)],
+        [machines(settings.api_tokens, people.program), people.signed_in, at_the_machine(is_open)],
         is_ready=lambda: intake.ready,
         has_accounts=has_accounts,
         page=pages.draw,
@@ -132,7 +164,16 @@ def create_app(settings: Settings) -> Starlette:
         ],
         middleware=[Middleware(Walls), Middleware(OwnPagesOnly)],
         exception_handlers={Exception: _unexpected},
-        lifespan=_lifespan(intake, journal, screens, bell, front, days, partial(_take_boards, settings, saving)),
+        lifespan=_lifespan(
+            intake,
+            journal,
+            screens,
+            bell,
+            front,
+            days,
+            people,
+            (partial(_take_boards, settings, saving), partial(_invite, settings, reception)),
+        ),
     )
     app.router.redirect_slashes = False
     app.state.gate = gate
@@ -146,18 +187,22 @@ def _lifespan(
     bell: Bell,
     front: Front,
     days: Days,
-    opened: Callable[[], Awaitable[None]],
+    people: People,
+    opened: Iterable[Callable[[], Awaitable[None]]],
 ) -> Callable[[Starlette], AbstractAsyncContextManager[dict[str, Front]]]:
     async def every_second() -> None:
         with suppress(JournalUnavailable):
             await intake.follow_clock()
         await _keep_refusals(intake, journal)
+        await people.tend(intake)
 
     async def run() -> None:
         while not await _opened(intake):
             await asyncio.sleep(1)
         log.info("ready", sequence=journal.head)
-        await asyncio.gather(screens.run(every_second), bell.run(), opened())
+        await asyncio.gather(
+            screens.run(every_second), bell.run(), people.audit.run(intake), *(work() for work in opened)
+        )
 
     def stop() -> None:
         intake.closing = True
@@ -202,6 +247,26 @@ async def _take_boards(settings: Settings, saving: Saving) -> None:
             await saving.take_file(boards)
             return
         await asyncio.sleep(1)
+
+
+async def _invite(settings: Settings, reception: Reception) -> None:
+    """Prints the way to the first account, where nobody could make it at the machine."""
+    while not is_loopback(settings.host) and not reception.accounts:
+        with suppress(JournalUnavailable):
+            code = await reception.make_link(FIRST, AT_THE_COMMAND_LINE)
+            print(invitation(settings, code), flush=True)  # noqa: T201
+            return
+        await asyncio.sleep(1)
+
+
+def invitation(settings: Settings, code: str) -> str:
+    """What leads to an admin's account; `0.0.0.0` is no address to open."""
+    host = gethostname() if settings.host in ("0.0.0.0", "::") else settings.host
+    address = f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
+    return (
+        "Nobody can sign in yet. This link makes an admin's account; it is good once, for 24 hours:\n"
+        f"  {settings.public_url or address}{CLAIM}#{code}"
+    )
 
 
 async def _keep_refusals(intake: Intake, journal: SqliteJournal) -> None:
