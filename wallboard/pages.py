@@ -8,10 +8,11 @@ from datetime import datetime
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from wallboard import lamps
 from wallboard.access.rules import BOARD, KNOWN, SUPERVISE, Answer, Way
+from wallboard.access.visitors import visitor_of
 from wallboard.boards.kept import Boards
 from wallboard.clock import Clock
 from wallboard.front import Front
@@ -77,7 +78,9 @@ class Pages:
         yield Way("/boards/{slug}/tiles", self.tiles, "GET", BOARD)
 
     async def home(self, request: Request) -> Response:
-        """200 the board links, or the setup page while nothing has ever arrived."""
+        """200 the board links, or the setup page while nothing has ever arrived · 303 a television to its board."""
+        if home := visitor_of(request).home:
+            return RedirectResponse(home, 303, _NO_STORE)
         if self._intake.board.last_event_at is None and not self._intake.quarantined:
             return await self.setup(request)
         return self.draw("home.html", boards=[kept.definition for kept in self._boards.all()])
@@ -108,7 +111,7 @@ class Pages:
         """200 what to type into the PBX, and which of its events have been seen."""
         return self.draw(
             "setup.html",
-            webhook_url=f"{_origin(request)}/webhooks/pbx",
+            webhook_url=f"{origin_of(request)}/webhooks/pbx",
             token_header="X-Pbx-Token",
             token_hint=_hint(self._settings.pbx_tokens),
             triggers=TRIGGERS,
@@ -222,7 +225,7 @@ def _masked(value: Any, name: str = "") -> Any:
     return mask(str(value)) if isinstance(value, int) and abs(value) > 9_999_999 else value
 
 
-def _origin(request: Request) -> str:
+def origin_of(request: Request) -> str:
     """The address that the reader of the page sees in the browser, a proxy's word for the scheme included."""
     scheme = request.headers.get("x-forwarded-proto", request.url.scheme).split(",")[0].strip()
     return f"{scheme if scheme in ('http', 'https') else 'http'}://{request.headers.get('host', 'localhost')}"

@@ -24,13 +24,15 @@ class Visitor(msgspec.Struct, frozen=True, kw_only=True):
     """One who asks. `key` names the credential, so that what it opened can be closed when it is taken away.
 
     `boards` are the addresses of the boards that a visitor is limited to; `None` is no limit. `name` is what marks
-    and the audit log call a person; empty for whoever sits at a machine without accounts.
+    and the audit log call a person; empty for whoever sits at a machine without accounts. `home` is the address that
+    a television is led back to from wherever it may not be; empty for all others.
     """
 
     role: Role
     key: str = ""
     name: str = ""
     boards: frozenset[str] | None = None
+    home: str = ""
 
     @property
     def is_person(self) -> bool:
