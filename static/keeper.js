@@ -57,7 +57,13 @@
     on("heartbeat", onHeartbeat);
     on("command", onCommand);
     on("farewell", onFarewell);
-    on("error", drop);
+    on("error", fail);
+  }
+
+  // Why a stream could not be opened is told to no script; a poll tells, and may bring what the stream does not.
+  function fail() {
+    drop();
+    if (barren && !polling) poll();
   }
 
   function drop() {
@@ -71,6 +77,7 @@
   function onTiles(event) {
     const mark = event.lastEventId.split(":");
     if (!show(event.data, mark[0], mark[1])) return drop();
+    if (barren && opened > 1) document.dispatchEvent(new Event("wallboard:reconnected"));
     barren = 0;
     pollingHelps = false;
     heardStream();
@@ -154,6 +161,7 @@
 
   function asJson(response) {
     gone = response.status === 404;
+    if (response.status === 401 || response.status === 403) wallboard.goHome(response.status);
     if (!response.ok) throw new Error("poll answered " + response.status);
     return response.json();
   }

@@ -60,7 +60,14 @@ from wallboard.render import Renderer
 from wallboard.screen import Source
 from wallboard.screens import Screens, build_of
 from wallboard.settings import Settings, SettingsError, read_settings, require_serving
+from wallboard.tv.admitting import Admitting
+from wallboard.tv.enrolment import Enrolment
+from wallboard.tv.entrance import Entrance
+from wallboard.tv.keys import TvKeys
+from wallboard.tv.newcomers import Newcomers
 from wallboard.tv.pages import TvPages
+from wallboard.tv.paired import PairedTvs
+from wallboard.tv.reports import TvReports
 from wallboard.tv.televisions import Televisions
 from wallboard.walls import OwnPagesOnly, Walls
 from wallboard.webhook import Door
@@ -95,18 +102,25 @@ def create_app(settings: Settings) -> Starlette:
     board = Board(rules_of(settings))
     journal = SqliteJournal(settings.sqlite_path)
     defaults = defaults_of(settings)
-    boards = Boards(lambda: screens.follow())
+    boards = Boards(lambda: boards_changed())
     source = Source(board, journal, clock, renderer, defaults, build_of(TEMPLATES, STATIC))
     screens = Screens(source, boards)
     bell = Bell(screens.pulse)
+    paired = PairedTvs(lambda id: keys.look_anew(id))
+    keys = TvKeys(paired, boards, lambda key: gate.presence.dismiss(key), is_framed=bool(settings.frame_ancestors))
     reader = Reader(zone=settings.zone, components=settings.components)
 
     def changed() -> None:
         screens.changed()
         bell.ring()
 
+    def boards_changed() -> None:
+        screens.follow()
+        keys.follow()
+
     people = People(clock, settings.secret_key, lambda key: gate.presence.dismiss(key))
-    intake = Intake(reader, board, journal, clock, changed, heard_by_all(boards.remarks, people.remarks))
+    remarks = heard_by_all(boards.remarks, people.remarks, paired.remarks)
+    intake = Intake(reader, board, journal, clock, changed, remarks)
     saving = Saving(intake, boards)
     front = Front(descriptors())
     api = Api(settings, intake, journal, clock, screens, front)
@@ -121,7 +135,13 @@ def create_app(settings: Settings) -> Starlette:
     call_pages = CallPages(desk, days, Archive(settings.sqlite_path.resolve()), reader, clock)
     now = NowPages(desk, renderer.environment, board, journal, clock, desk_rules_of(settings))
     callbacks = CallbackPages(desk, renderer.environment, intake, journal, clock)
-    tvs = TvPages(Televisions(), desk, screens.tell, screens.build)
+    newcomers, televisions, enrolment = Newcomers(), Televisions(), Enrolment(intake, paired)
+    tvs = (
+        Entrance(newcomers, keys, pages.draw, screens.build, lambda: intake.ready),
+        Admitting(newcomers, enrolment, boards, desk),
+        TvReports(televisions, keys, desk, screens.build),
+        TvPages(televisions, paired, enrolment, boards, desk, screens.tell, screens.build),
+    )
     door = Door(
         intake,
         settings.pbx_tokens,
@@ -140,7 +160,7 @@ def create_app(settings: Settings) -> Starlette:
     )
     audit_pages = AuditPages(desk, people.audit, times)
     parts = (
-        door, pages, doors, desk, now, callbacks, exchange, editor, day_pages, call_pages, tvs, account_pages,
+        door, pages, doors, desk, now, callbacks, exchange, editor, day_pages, call_pages, *tvs, account_pages,
         people_pages, key_pages, audit_pages, api,
     )  # fmt: skip
 
@@ -151,7 +171,12 @@ def create_app(settings: Settings) -> Starlette:
         return intake.ready and is_loopback(settings.host) and not has_accounts()
 
     gate = Gate(
-        [machines(settings.api_tokens, people.program), people.signed_in, at_the_machine(is_open)],
+        [
+            machines(settings.api_tokens, people.program),
+            people.signed_in,
+            keys.identify,
+            at_the_machine(is_open),
+        ],
         is_ready=lambda: intake.ready,
         has_accounts=has_accounts,
         page=pages.draw,
@@ -162,7 +187,7 @@ def create_app(settings: Settings) -> Starlette:
             *(gate.route(way) for part in parts for way in part.routes()),
             Mount("/static", StaticFiles(directory=STATIC), middleware=[PACKING]),
         ],
-        middleware=[Middleware(Walls), Middleware(OwnPagesOnly)],
+        middleware=[Middleware(Walls, ancestors=settings.frame_ancestors), Middleware(OwnPagesOnly)],
         exception_handlers={Exception: _unexpected},
         lifespan=_lifespan(
             intake,

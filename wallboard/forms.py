@@ -17,7 +17,7 @@ _MOST_FIELDS = 8_000
 
 
 class TooMuch(Exception):
-    """The form is larger than any of ours."""
+    """What was sent is larger than anything that we ask for."""
 
 
 class Fields:
@@ -48,6 +48,11 @@ def fields_of_body(body: bytes) -> Fields:
 
 async def read_form(request: Request, largest: int = LARGEST_FORM) -> Fields:
     """What was sent; TooMuch if it is larger than any form of ours, or did not arrive whole."""
+    return fields_of_body(await read_body(request, LARGEST_FORM))
+
+
+async def read_body(request: Request, largest: int) -> bytes:
+    """What was sent, of at most `largest` bytes; TooMuch if it is larger, or did not arrive whole."""
     chunks, size = [], 0
     try:
         async for chunk in request.stream():
@@ -57,7 +62,7 @@ async def read_form(request: Request, largest: int = LARGEST_FORM) -> Fields:
             chunks.append(chunk)
     except ClientDisconnect:
         raise TooMuch from None
-    return fields_of_body(b"".join(chunks))
+    return b"".join(chunks)
 
 
 def status_for(request: Request, status: int) -> int:

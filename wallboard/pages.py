@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from wallboard import lamps
 from wallboard.access.origins import origin_of
@@ -79,11 +79,13 @@ class Pages:
         yield Way("/boards/{slug}/tiles", self.tiles, "GET", BOARD)
 
     async def home(self, request: Request) -> Response:
-        """200 the board links, or the setup page while nothing has ever arrived."""
-        nothing_came = self._intake.board.last_event_at is None and not self._intake.quarantined
-        if nothing_came and SUPERVISE.admits(visitor_of(request)):
-            return await self.setup(request)
+        """200 the board links, or the setup page while nothing has ever arrived · 303 a television to its board."""
         visitor = visitor_of(request)
+        if visitor.home:
+            return RedirectResponse(visitor.home, 303, _NO_STORE)
+        nothing_came = self._intake.board.last_event_at is None and not self._intake.quarantined
+        if nothing_came and SUPERVISE.admits(visitor):
+            return await self.setup(request)
         boards = [kept.definition for kept in self._boards.all() if visitor.may_see_board(kept.definition.slug)]
         return self.draw("home.html", boards=boards, desk=DESK, supervise=SUPERVISE)
 

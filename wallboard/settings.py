@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import time
 from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -14,6 +15,9 @@ import phonenumbers
 from pydantic import BeforeValidator, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+_ORIGIN = re.compile(
+    r"https://(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?::[0-9]{1,5})?"
+)
 Formula = Literal["default", "strict", "answered_only", "late_abandons", "abandons_credited"]
 Meaning = tuple[Literal["queue_entered", "queue_timeout"], str]
 
@@ -99,6 +103,7 @@ class Settings(BaseSettings):
         default_factory=dict, validation_alias="WALLBOARD_COMPONENTS"
     )
     boards_file: Path | None = Field(None, validation_alias="WALLBOARD_BOARDS_FILE")
+    frame_ancestors: Tokens = Field((), validation_alias="WALLBOARD_FRAME_ANCESTORS")
     retention_days: int = Field(30, ge=1, le=3650, validation_alias="WALLBOARD_RETENTION_DAYS")
 
     @field_validator("time_zone")
@@ -148,6 +153,14 @@ class Settings(BaseSettings):
         if any(not token.isascii() or not token.isprintable() for token in tokens):
             raise ValueError("a token may hold printable ASCII only")
         return tokens
+
+    @field_validator("frame_ancestors")
+    @classmethod
+    def _https_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            if not _ORIGIN.fullmatch(origin):
+                raise ValueError(f"{origin!r} is no https origin; write one such as https://signage.example.com")
+        return origins
 
     @cached_property
     def zone(self) -> ZoneInfo:

@@ -90,6 +90,8 @@ class Gate:
         if rule is MACHINES:
             detail = "Send Authorization: Bearer <one of WALLBOARD_API_TOKENS, or a key made on the desk>."
             return JSONResponse({"error": "unauthorized", "detail": detail}, 401, {"WWW-Authenticate": "Bearer"})
+        if visitor.home and wants_page(request):
+            return RedirectResponse(visitor.home, 303, NO_STORE)  # nobody stands there to read a refusal
         if visitor.role is not Role.STRANGER:
             return self._forbidden(request)
         if not wants_page(request):

@@ -26,7 +26,7 @@ class Visitor(msgspec.Struct, frozen=True, kw_only=True):
 
     `boards` are the addresses of the boards that a visitor is limited to; `None` is no limit. `name` is what marks
     and the audit log call a person; empty for whoever sits at a machine without accounts. `account` is what that
-    person types to sign in.
+    person types to sign in. `home` is the address that a television is led back to from wherever it may not be.
     """
 
     role: Role
@@ -34,6 +34,7 @@ class Visitor(msgspec.Struct, frozen=True, kw_only=True):
     name: str = ""
     account: str = ""
     boards: frozenset[str] | None = None
+    home: str = ""
 
     @property
     def is_person(self) -> bool:
