@@ -11,6 +11,7 @@ from tests.conftest import ROOT
 
 ORDER = [
     "settings",
+    "logs",
     "events",
     "bodies",
     "fields",
@@ -87,6 +88,7 @@ ORDER = [
     "access.origins",
     "access.tokens",
     "walls",
+    "answers",
     "front",
     "stream",
     "access.visitors",
