@@ -11,6 +11,7 @@ from tests.conftest import ROOT
 
 ORDER = [
     "settings",
+    "logs",
     "events",
     "bodies",
     "fields",
@@ -88,6 +89,7 @@ ORDER = [
     "access.origins",
     "access.tokens",
     "walls",
+    "answers",
     "front",
     "stream",
     "access.visitors",

@@ -23,6 +23,7 @@ from starlette.staticfiles import StaticFiles
 
 from wallboard.access.gate import PACKING, Gate, at_the_machine, machines
 from wallboard.access.origins import is_loopback
+from wallboard.answers import Answers
 from wallboard.api import Api
 from wallboard.bell import Bell
 from wallboard.board import Board
@@ -42,6 +43,7 @@ from wallboard.front import Front, descriptors
 from wallboard.intake import Intake, heard_by_all
 from wallboard.journal import JournalError, JournalUnavailable
 from wallboard.journal.sqlite import SqliteJournal, check
+from wallboard.logs import set_up, traced
 from wallboard.now.pages import NowPages
 from wallboard.pages import Pages
 from wallboard.parse import Reader
@@ -182,12 +184,13 @@ def create_app(settings: Settings) -> Starlette:
         page=pages.draw,
     )
 
+    told = [Middleware(Answers)] if settings.log_level == "debug" else []
     app = Starlette(
         routes=[
             *(gate.route(way) for part in parts for way in part.routes()),
             Mount("/static", StaticFiles(directory=STATIC), middleware=[PACKING]),
         ],
-        middleware=[Middleware(Walls, ancestors=settings.frame_ancestors), Middleware(OwnPagesOnly)],
+        middleware=[*told, Middleware(Walls, ancestors=settings.frame_ancestors), Middleware(OwnPagesOnly)],
         exception_handlers={Exception: _unexpected},
         lifespan=_lifespan(
             intake,
@@ -201,7 +204,7 @@ def create_app(settings: Settings) -> Starlette:
         ),
     )
     app.router.redirect_slashes = False
-    app.state.gate = gate
+    app.state.gate, app.state.log_level = gate, settings.log_level
     return app
 
 
@@ -237,6 +240,7 @@ def _lifespan(
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[dict[str, Front]]:
+        set_up(app.state.log_level)
         _on_exit(stop)
         task = asyncio.create_task(run())
         task.add_done_callback(_report)
@@ -321,7 +325,7 @@ def _on_exit(stop: Callable[[], None]) -> None:
 
 def _report(task: asyncio.Task[None]) -> None:
     if not task.cancelled() and (error := task.exception()) is not None:
-        log.error("the board stopped", error=type(error).__name__, reason=str(error))
+        log.error("the board stopped", **traced(error))
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:

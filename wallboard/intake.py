@@ -20,6 +20,7 @@ from wallboard.bodies import Body, Unreadable, decode
 from wallboard.clock import Clock
 from wallboard.journal import EVENTS_LOST, Delivery, Entry, Journal, JournalUnavailable
 from wallboard.limits import Limit
+from wallboard.logs import traced
 from wallboard.parse import EVENT_TYPES, Reader, Unrecognised, type_of
 from wallboard.settings import parse_meaning
 
@@ -211,7 +212,7 @@ class Intake:
     def _poison(self, entry: Entry, error: Exception) -> None:
         self.poisoned += 1
         self._put_aside(entry, f"could not be folded ({type(error).__name__})")
-        log.error("event set aside", sequence=entry.sequence, error=type(error).__name__)
+        log.error("event set aside", sequence=entry.sequence, **traced(error))
 
     def _put_aside(self, entry: Entry, reason: str) -> None:
         delivery = entry.delivery

@@ -45,6 +45,10 @@ def _words(value: object) -> object:
     return tuple(word.strip() for word in value.split(",") if word.strip())
 
 
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
 def _components(value: object) -> object:
     """`name=queue_entered:Sales; other=queue_timeout:Sales` as a dict."""
     if not isinstance(value, str):
@@ -104,6 +108,9 @@ class Settings(BaseSettings):
     )
     boards_file: Path | None = Field(None, validation_alias="WALLBOARD_BOARDS_FILE")
     frame_ancestors: Tokens = Field((), validation_alias="WALLBOARD_FRAME_ANCESTORS")
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = Field(
+        "info", validation_alias="WALLBOARD_LOG_LEVEL"
+    )
     retention_days: int = Field(30, ge=1, le=3650, validation_alias="WALLBOARD_RETENTION_DAYS")
 
     @field_validator("time_zone")
