@@ -15,9 +15,10 @@ from wallboard.day import figures as day_figures
 from wallboard.day import tables as day_tables
 from wallboard.day.behind import LISTS, calls_behind, count
 from wallboard.day.choice import Choice, read
-from wallboard.day.explain import ABANDON_RATE, LEVELS, VISITS, Terms, share, words_of
+from wallboard.day.explain import VISITS, Terms, words_of
 from wallboard.day.sheet import Sheet, Tally
 from wallboard.events import Place
+from wallboard.figures import ABANDON_RATE, LEVELS, share
 
 __all__ = ["board", "past"]
 

@@ -16,12 +16,13 @@ from wallboard.board import Board, Rules
 from wallboard.clock import Clock
 from wallboard.day.archive import Archive
 from wallboard.day.days import Days, Live
-from wallboard.day.explain import ABANDON_RATE, LEVELS, Terms, share
+from wallboard.day.explain import Terms
 from wallboard.day.history import Question, fold
 from wallboard.day.intervals import QUARTER, Cuts
 from wallboard.day.recount import RecountFailed, recount
 from wallboard.day.rows import row_of
 from wallboard.day.sheet import Sheet
+from wallboard.figures import ABANDON_RATE, LEVELS, share
 from wallboard.intake import Intake
 from wallboard.journal import Delivery, Entry
 from wallboard.journal.rows import to_row

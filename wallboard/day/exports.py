@@ -14,12 +14,12 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime, timedelta
 
 from wallboard.day.choice import Choice
-from wallboard.day.explain import LEVELS, share
 from wallboard.day.figures import COLUMNS, intervals_of, value_of
 from wallboard.day.rows import CallRow
 from wallboard.day.scope import places_of
 from wallboard.day.sheet import AgentTally, Sheet, Tally
 from wallboard.events import Place
+from wallboard.figures import LEVELS, share
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")

@@ -9,9 +9,10 @@ import msgspec
 from wallboard.day import words as say
 from wallboard.day.behind import BEHIND
 from wallboard.day.choice import Choice
-from wallboard.day.explain import ABANDON_RATE, AVERAGES, CALLS, LEVELS, VISITS, share, words, words_of
+from wallboard.day.explain import AVERAGES, CALLS, VISITS, words, words_of
 from wallboard.day.scope import places_of, scope_name
 from wallboard.day.sheet import NOTHING, Sheet, Tally, total
+from wallboard.figures import ABANDON_RATE, LEVELS, share
 
 _COUNTS = ("offered", "answered", "abandoned", "unanswered", "open", "short_abandoned", "answered_in_time")
 _RATIOS = ("service_level", "abandon_rate")
