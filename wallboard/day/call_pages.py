@@ -63,7 +63,12 @@ class CallPages:
     def _call_page(self, known: CallRow, sheet: Sheet, story: Story | None, reason: str) -> Response:
         row = (story.row if story else None) or known
         zone = sheet.cuts.zone
-        has_call = story is not None and story.call is not None
+        call = story.call if story else None
+
+        def person(key: str) -> str:
+            name = call.offers[key].name if call else None
+            return key if name in (None, key) else f"{name} ({key})"
+
         return self._desk.show(
             "day/call.html",
             "day",
@@ -73,10 +78,10 @@ class CallPages:
             back=Choice(day=sheet.day).address,
             started=f"{row.started_at.astimezone(zone):%Y-%m-%d %H:%M:%S}",
             steps=[
-                (say.clock(step.at, zone), step.text, say.duration(step.seconds) if step.seconds else "", step.place)
-                for step in (way_of(story.call, row, story.heard) if has_call and story and story.call else [])
+                (say.clock(step.at, zone), step.text, say.milliseconds(step.lasted_ms) if step.lasted_ms else "")
+                for step in (way_of(call, row, person) if call else ())
             ],
-            offers=offers_of(story.call, story.heard) if has_call and story and story.call else [],
+            offers=offers_of(call, person) if call else [],
             adds=list(adds(row, sheet.terms)),
             raw=[(raw, _instant(raw.received_at, sheet)) for raw in (story.raw if story else ())],
             is_cut=story is not None and story.is_cut,

@@ -19,11 +19,11 @@ from wallboard.events import Place
 from wallboard.notices import RANK, gravest, notices
 from wallboard.now.filter import AGENT_SORTS, CALL_SORTS, STATES, Asked, Finder, agent_name, in_order
 from wallboard.now.views import AgentLine, CallLine, Now, PlaceLine, StepLine
-from wallboard.now.way import Step, in_one_line, way
 from wallboard.settings import Formula
 from wallboard.state import Standing, standings
 from wallboard.totals import AgentSums, Day, VisitSums
 from wallboard.views import Alarm
+from wallboard.way import Step, in_one_line, way
 
 MOST_CALLS = 400
 
