@@ -60,6 +60,7 @@ ORDER = [
     "boards.file",
     "views",
     "look",
+    "measure",
     "masking",
     "lamps",
     "notices",

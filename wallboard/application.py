@@ -29,17 +29,20 @@ from wallboard.boards.kept import Boards
 from wallboard.boards.pages import BoardPages
 from wallboard.boards.saving import Saving
 from wallboard.callbacks.pages import CallbackPages
-from wallboard.choices import boards_of, defaults_of, desk_rules_of, rules_of, terms_of
+from wallboard.choices import boards_of, defaults_of, rules_of
 from wallboard.clock import Clock
 from wallboard.day.archive import Archive
 from wallboard.day.call_pages import CallPages
 from wallboard.day.days import Days
+from wallboard.day.explain import Standards
 from wallboard.day.pages import DayPages
 from wallboard.desk import Desk
 from wallboard.front import Front, descriptors
 from wallboard.intake import Intake
 from wallboard.journal import JournalError, JournalUnavailable
 from wallboard.journal.sqlite import SqliteJournal, check
+from wallboard.look import Look
+from wallboard.measure import standards_of
 from wallboard.now.pages import NowPages
 from wallboard.pages import Pages
 from wallboard.parse import Reader
@@ -103,12 +106,18 @@ def create_app(settings: Settings) -> Starlette:
     desk = Desk(renderer.environment, clock, bell, front, boot=screens.boot, build=screens.build)
     exchange = BoardExchange(desk, boards, saving)
     editor = BoardPages(settings, desk, board, boards, saving, screens)
-    days = Days(
-        board, journal, settings.sqlite_path, clock, reader, terms_of(settings), retention_days=settings.retention_days
-    )
+
+    def look() -> Look:
+        """By which the desk measures."""
+        return Look(definition=boards.main, defaults=defaults)
+
+    def standards() -> Standards:
+        return standards_of(look(), settings.short_abandon_seconds * 1000)
+
+    days = Days(board, journal, settings.sqlite_path, clock, reader, standards, retention_days=settings.retention_days)
     day_pages = DayPages(desk, days)
     call_pages = CallPages(desk, days, Archive(settings.sqlite_path.resolve()), reader, clock)
-    now = NowPages(desk, renderer.environment, board, journal, clock, desk_rules_of(settings))
+    now = NowPages(desk, renderer.environment, board, journal, clock, look)
     callbacks = CallbackPages(desk, renderer.environment, intake, journal, clock)
     tvs = TvPages(Televisions(), desk, screens.tell, screens.build)
     door = Door(intake, settings.pbx_tokens, front)

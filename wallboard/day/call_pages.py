@@ -56,7 +56,7 @@ class CallPages:
         """The row of a call on its day; without a day it is looked for today and yesterday."""
         for each in [day] if is_told else [day, day - timedelta(days=1)]:
             if self._days.has(each) and (sheet := await self._days.sheet_or_none(each)) is not None:
-                if (row := sheet.rows.get(key)) is not None:
+                if (row := sheet.row(key)) is not None:
                     return row, sheet
         return None, None
 
@@ -82,7 +82,7 @@ class CallPages:
                 for step in (way_of(call, row, person) if call else ())
             ],
             offers=offers_of(call, person) if call else [],
-            adds=list(adds(row, sheet.terms)),
+            adds=list(adds(row, sheet.standards)),
             raw=[(raw, _instant(raw.received_at, sheet)) for raw in (story.raw if story else ())],
             is_cut=story is not None and story.is_cut,
             reason=reason,

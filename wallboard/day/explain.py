@@ -9,17 +9,34 @@ from __future__ import annotations
 import msgspec
 
 from wallboard.day.rows import CallRow, VisitRow
+from wallboard.events import Place
 from wallboard.figures import Ratio
 from wallboard.settings import Formula
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
-    """The settings in the formulas. `target` is a ratio."""
+    """The settings in the formulas. `target` is a ratio; `whose` says in words who has set it and the rest."""
 
     service_level_ms: int = 20_000
     short_abandon_ms: int = 5_000
     formula: Formula = "default"
     target: float = 0.8
+    whose: str = ""
+
+    @property
+    def said(self) -> str:
+        """`80 % within 20 s`."""
+        return f"{self.target * 100:.0f} % within {_seconds(self.service_level_ms)}"
+
+
+class Standards(msgspec.Struct, frozen=True):
+    """By which terms what is counted: one queue or ring group by its `own`, all else by the `general` ones."""
+
+    general: Terms = Terms()
+    own: dict[Place, Terms] = {}
+
+    def of(self, place: Place | None) -> Terms:
+        return self.own.get(place, self.general) if place else self.general
 
 
 class Number(msgspec.Struct, frozen=True):
@@ -70,6 +87,9 @@ CALLS: dict[str, Number] = {
     ),
     "outbound_placed": Number("Outbound calls", "calls that agents placed"),
     "outbound_answered": Number("Outbound answered", "calls that agents placed and that were answered"),
+}
+MESSAGES: dict[str, Number] = {
+    "voicemails": Number("Voicemails", "distinct voicemails that were recorded on this day"),
 }
 AGENTS: dict[str, Number] = {
     "agent_answered": Number("Answered", "calls that the agent answered"),

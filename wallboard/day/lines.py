@@ -68,6 +68,8 @@ def call_line(row: CallRow, sheet: Sheet, visit: VisitRow | None = None, times: 
 def result_of(row: CallRow) -> str:
     if row.presumed:
         return "Presumed ended"
+    if not row.counts:
+        return "Voicemail"
     said = _RESULTS[row.outcome] if row.outcome else row.state.capitalize()
     return f"{said}, voicemail" if row.voicemail else said
 

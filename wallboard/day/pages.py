@@ -101,8 +101,9 @@ class DayPages:
         chosen, agent = choice.read(day, request.query_params), request.query_params.get("agent") or None
         if sheet is None:
             return self._page("day/day.html", chosen, day, state="counting", reason="", again=str(request.url))
+        terms = scope.terms_of(chosen, sheet)
         listed = calls_behind(
-            sheet, number, scope.places_of(chosen, sheet), agent=agent, filtered=chosen.place is not None
+            sheet, number, scope.places_of(chosen, sheet), terms=terms, agent=agent, filtered=chosen.place is not None
         )
         pages = max(1, -(-len(listed) // CALLS_A_PAGE))
         page = min(max(_whole(request.query_params.get("page")), 1), pages)
@@ -113,7 +114,7 @@ class DayPages:
             "day",
             title=LISTS[number].title,
             whose=whose,
-            words=words(LISTS[number], sheet.terms),
+            words=words(LISTS[number], terms),
             count=count(listed),
             heading=say.heading(day, self._days.today),
             back=chosen.address,
@@ -197,17 +198,18 @@ class DayPages:
 
 
 def _values(chosen: Choice, sheet: Sheet) -> dict[str, Any]:
-    intervals = day_figures.intervals_of(chosen, sheet)
+    intervals, terms = day_figures.intervals_of(chosen, sheet), scope.terms_of(chosen, sheet)
     return {
         "seen": f"{sheet.day}/{sheet.version}",
         "scope": scope.scope_name(chosen, sheet),
         "ways": list(scope.ways(chosen, sheet)),
         "figures": day_figures.figures_of(chosen, sheet),
         "call_figures": day_figures.call_figures(chosen, sheet),
-        "intervals": day_figures.interval_table(intervals, sheet),
-        "picture": charts.picture(intervals, minutes=chosen.width, target=sheet.terms.target) if intervals else None,
+        "intervals": day_figures.interval_table(intervals, terms),
+        "picture": charts.picture(intervals, minutes=chosen.width, target=terms.target) if intervals else None,
         "levels": day_figures.level_table(chosen, sheet),
-        "level_words": day_figures.level_words(sheet),
+        "level_words": day_figures.level_words(chosen, sheet),
+        "targets": day_figures.target_words(chosen, sheet),
         "tables": day_tables.tables(chosen, sheet),
         "ended": call_lines.ended_calls(chosen, sheet),
         "losses": day_figures.losses_words(sheet),

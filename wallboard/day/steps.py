@@ -7,7 +7,7 @@ from datetime import datetime
 
 from wallboard.calls import Call
 from wallboard.day import words as say
-from wallboard.day.explain import CALLS, VISITS, Terms, call_numbers, visit_numbers
+from wallboard.day.explain import CALLS, VISITS, Standards, call_numbers, visit_numbers
 from wallboard.day.rows import CallRow
 from wallboard.offers import Offer
 from wallboard.way import NameOf, Step, rings_of, way
@@ -46,12 +46,14 @@ def _offer(call: Call, offer: Offer, name: str) -> tuple[str, str, str, str, str
     return name, rang or say.NONE, result, missed, say.milliseconds(call.offer_talk_ms(offer) or None)
 
 
-def adds(row: CallRow, terms: Terms) -> Iterator[tuple[str, str]]:
+def adds(row: CallRow, standards: Standards) -> Iterator[tuple[str, str]]:
     """To what, and to which numbers the call adds."""
-    if not row.inbound or row.visits or row.agents:
-        yield "The day", ", ".join(CALLS[name].title.lower() for name in call_numbers(row))
+    of_day = [CALLS[name].title.lower() for name in call_numbers(row)] if row.counts else []
+    if of_day or row.voicemail:
+        yield "The day", ", ".join([*of_day, *(["voicemails"] if row.voicemail else [])])
     for visit in row.visits:
-        counted = [VISITS[name].title.lower() for name in visit_numbers(visit, terms) if name in VISITS]
+        numbers = visit_numbers(visit, standards.of(visit.place))
+        counted = [VISITS[name].title.lower() for name in numbers if name in VISITS]
         waited = f", wait {say.milliseconds(visit.wait_ms)}" if visit.wait_ms is not None else ""
         talked = f", talk {say.milliseconds(visit.talk_ms)}" if visit.talk_ms is not None else ""
         yield visit.place.name, ", ".join(counted) + waited + talked

@@ -5,7 +5,9 @@ Numbers of callers are shown whole: who sits at the desk rings them back.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
+from functools import cache
 from hashlib import blake2b
 
 import msgspec
@@ -15,48 +17,61 @@ from wallboard.board import Agent, Board
 from wallboard.callbacks.lines import other_party
 from wallboard.callbacks.phone import key_of, written
 from wallboard.calls import Call
+from wallboard.day.choice import call_address
 from wallboard.events import Place
+from wallboard.look import Goals, Look
+from wallboard.measure import whose
 from wallboard.notices import RANK, gravest, notices
 from wallboard.now.filter import AGENT_SORTS, CALL_SORTS, STATES, Asked, Finder, agent_name, in_order
 from wallboard.now.views import AgentLine, CallLine, Now, PlaceLine, StepLine
-from wallboard.settings import Formula
+from wallboard.scene import waiting_since, worst
 from wallboard.state import Standing, standings
 from wallboard.totals import AgentSums, Day, VisitSums
 from wallboard.views import Alarm
 from wallboard.way import Step, in_one_line, way
 
 MOST_CALLS = 400
+_WAITS: dict[Alarm, str] = {"calm": "", "warn": "Long wait", "alarm": "Too long"}
 
 
-class Rules(msgspec.Struct, frozen=True):
-    """From which wait on a caller waits long, and how a service level is computed."""
+class _Scene(msgspec.Struct, frozen=True, kw_only=True):
+    """The floor at one instant; `goals` gives the targets of a place, or of all together."""
 
-    service_level_seconds: int
-    target: float
-    formula: Formula
+    board: Board
+    now: datetime
+    day: Day
+    standing: dict[Place, Standing]
+    look: Look
+    goals: Callable[[Place | None], Goals]
+
+    def wait_alarm(self, call: Call) -> Alarm:
+        """As on the wall: by the strictest of the places where the caller stands."""
+        waited = (self.now - waiting_since(call)).total_seconds()
+        return worst(*(self.goals(place).of_wait(waited) for place in tuple(call.standing) or (None,)))
 
 
-def compose(board: Board, now: datetime, asked: Asked, rules: Rules, *, trouble: str | None) -> Now:
-    """The page at `now`; `trouble` is why the journal cannot be written."""
+def compose(board: Board, now: datetime, asked: Asked, look: Look, *, trouble: str | None) -> Now:
+    """The page at `now`, measured by `look`; `trouble` is why the journal cannot be written."""
     board.settle(now)
     day = board.day(board.rules.day_of(now))
     live = board.live_calls()
     health = board.pbx.health(board.last_event_at, now)
-    waiting = [call for call in live if call.is_inbound and call.state() != "talking"]
-    since = min((waiting_since(call) for call in waiting), default=None)
+    scene = _Scene(board=board, now=now, day=day, standing=standings(live), look=look, goals=cache(look.goals))
+    waiting = sorted((call for call in live if call.is_inbound and call.state() != "talking"), key=waiting_since)
+    since = waiting_since(waiting[0]) if waiting else None
     finder = Finder(board, asked)
     found = [call for call in live if finder.wants_call(call)]
-    calls = in_order((_call(board, call, now, rules) for call in found), CALL_SORTS, asked.calls, "wait")
-    agents = [_agent(board, agent, day, now) for agent in board.agents.values() if finder.wants_agent(agent)]
+    calls = in_order((_call(scene, call) for call in found), CALL_SORTS, asked.calls, "wait")
+    agents = [_agent(scene, agent) for agent in board.agents.values() if finder.wants_agent(agent)]
     agents.sort(key=lambda agent: (agent.name.casefold(), agent.number))
     places = {*board.places, *day.visits}
-    standing = standings(live)
     return Now(
         notice=gravest(notices(board, day, health, now, trouble)),
         waiting=len(waiting),
         longest_since_ms=_ms(since),
         longest=_lasted(since, now),
-        alarm=wait_alarm(since, now, rules),
+        alarm=scene.wait_alarm(waiting[0]) if waiting else "calm",
+        waiting_alarm=worst("calm", *(scene.wait_alarm(call) for call in waiting)),
         talking=sum(call.state() == "talking" for call in live),
         busy=sum(bool(agent.calls) for agent in board.agents.values()),
         idle=sum(not agent.calls for agent in board.agents.values()),
@@ -64,7 +79,8 @@ def compose(board: Board, now: datetime, asked: Asked, rules: Rules, *, trouble:
         voicemails_new=board.new_voicemails().total(),
         calls=tuple(calls[:MOST_CALLS]),
         agents=tuple(in_order(agents, AGENT_SORTS, asked.agents, "name")),
-        places=_places([place for place in places if finder.wants_place(place)], day, standing, now, rules),
+        places=_places(scene, [place for place in places if finder.wants_place(place)]),
+        targets=tuple(_targets(scene, places)),
         calls_found=len(found),
         all_calls=len(live),
         all_agents=len(board.agents),
@@ -73,30 +89,16 @@ def compose(board: Board, now: datetime, asked: Asked, rules: Rules, *, trouble:
     )
 
 
-def waiting_since(call: Call) -> datetime:
-    entered = [visit.entered_at for visit in call.visits.values() if visit.entered_at]
-    return min(entered, default=call.started_at)
-
-
-def wait_alarm(since: datetime | None, now: datetime, rules: Rules) -> Alarm:
-    """As on the wall: amber from the service level's seconds on, red from three times as long."""
-    if since is None:
-        return "calm"
-    waited = (now - since).total_seconds()
-    if waited > 3 * rules.service_level_seconds:
-        return "alarm"
-    return "warn" if waited > rules.service_level_seconds else "calm"
-
-
 def key_of_row(key: str) -> str:
     """Safe as an HTML id."""
     return blake2b(key.encode(), digest_size=6).hexdigest()
 
 
-def _call(board: Board, call: Call, now: datetime, rules: Rules) -> CallLine:
+def _call(scene: _Scene, call: Call) -> CallLine:
+    board, now = scene.board, scene.now
     state, inbound = call.state(), call.is_inbound
     since = (call.answered_at if state == "talking" else None) or waiting_since(call)
-    alarm = wait_alarm(since, now, rules) if inbound and state != "talking" else "calm"
+    alarm = scene.wait_alarm(call) if inbound and state != "talking" else "calm"
     steps = way(call, lambda key: agent_name(board, key))
     number = other_party(call)
     phones = list(call.phones())
@@ -104,6 +106,7 @@ def _call(board: Board, call: Call, now: datetime, rules: Rules) -> CallLine:
     return CallLine(
         key=key_of_row(call.key),
         id=call.id,
+        address=call_address(call.key, board.rules.day_of(call.started_at)),
         direction="inbound" if inbound else "outbound",
         state=state,
         state_word=STATES[shown],
@@ -115,7 +118,7 @@ def _call(board: Board, call: Call, now: datetime, rules: Rules) -> CallLine:
         places=", ".join(place.name for place in call.standing or tuple(call.visits)),
         agents=_some([agent_name(board, key) for key in phones]),
         alarm=alarm,
-        alarm_word="" if alarm == "calm" else "Long wait",
+        alarm_word=_WAITS[alarm],
         way=in_one_line(steps),
         steps=tuple(_step(board, step) for step in steps),
     )
@@ -140,8 +143,9 @@ def _step(board: Board, step: Step) -> StepLine:
     )
 
 
-def _agent(board: Board, agent: Agent, day: Day, now: datetime) -> AgentLine:
-    sums = day.agents.get(agent.key) or AgentSums()
+def _agent(scene: _Scene, agent: Agent) -> AgentLine:
+    board, now = scene.board, scene.now
+    sums = scene.day.agents.get(agent.key) or AgentSums()
     calls = [board.calls[key] for key in agent.calls]
     return AgentLine(
         key=key_of_row(agent.key),
@@ -165,18 +169,17 @@ def _party(call: Call, country: str) -> str:
     return name or shown_number(other_party(call), country) or "Number withheld"
 
 
-def _places(
-    places: list[Place], day: Day, standing: dict[Place, Standing], now: datetime, rules: Rules
-) -> tuple[PlaceLine, ...]:
-    lines = [_place(place, day, standing.get(place, Standing()), now, rules) for place in places]
+def _places(scene: _Scene, places: list[Place]) -> tuple[PlaceLine, ...]:
+    lines = [_place(scene, place) for place in places]
     return tuple(sorted(lines, key=lambda line: (RANK[line.alarm], line.name.casefold(), line.name, line.kind)))
 
 
-def _place(place: Place, day: Day, standing: Standing, now: datetime, rules: Rules) -> PlaceLine:
-    sums = day.visits.get(place) or VisitSums()
-    level = figures.service_level(sums, rules.formula, rules.service_level_seconds)
+def _place(scene: _Scene, place: Place) -> PlaceLine:
+    sums, standing = scene.day.visits.get(place) or VisitSums(), scene.standing.get(place) or Standing()
+    goals, now = scene.goals(place), scene.now
+    level = figures.service_level(sums, goals.service_level_formula, goals.service_level_seconds)
     since = standing.longest_wait_since
-    alarm = wait_alarm(since, now, rules)
+    alarm = goals.of_wait((now - since).total_seconds()) if since else "calm"
     return PlaceLine(
         key=key_of_row(f"{place.kind}:{place.name}"),
         name=place.name,
@@ -187,14 +190,28 @@ def _place(place: Place, day: Day, standing: Standing, now: datetime, rules: Rul
         longest_since_ms=_ms(since),
         lasted=_lasted(since, now),
         alarm=alarm,
-        alarm_word="" if alarm == "calm" else "Long wait",
+        alarm_word=_WAITS[alarm],
         offered=sums.offered,
         answered=sums.answered,
         abandoned=sums.abandoned,
         unanswered=sums.unanswered,
         service_level_percent=None if level is None else int(level * 100 + 0.5),
-        is_low=level is not None and level < rules.target,
+        level_word={"calm": "", "warn": "low", "alarm": "too low"}[goals.of_level(level)],
+        target="" if _target(goals) == _target(scene.goals(None)) else _target(goals),
     )
+
+
+def _target(goals: Goals) -> str:
+    return f"{goals.service_level_target * 100:.0f} % within {goals.service_level_seconds} s"
+
+
+def _targets(scene: _Scene, places: Iterable[Place]) -> Iterator[str]:
+    """Whose targets they are, in sentences: those of all together, and of whoever has their own."""
+    look = scene.look
+    yield f"Target: {_target(scene.goals(None))}, {whose(look)}."
+    own = sorted(place.name for place in places if whose(look, place) != whose(look))
+    if own:
+        yield f"{', '.join(own)}: as its own on the board “{look.definition.name}” says."
 
 
 def duration(seconds: int) -> str:

@@ -14,8 +14,9 @@ from wallboard.board import Board
 from wallboard.clock import Clock
 from wallboard.desk import Desk, Drawing, Drawings, Route
 from wallboard.journal import Journal
+from wallboard.look import Look
 from wallboard.now.filter import AGENT_SORTS, CALL_SORTS, STATES, Asked
-from wallboard.now.floor import Rules, compose
+from wallboard.now.floor import compose
 
 LONGEST_ASKED = 200
 _COLUMNS = {
@@ -31,15 +32,15 @@ class NowPages:
     """`GET /supervisor` and the part of it that lives."""
 
     def __init__(
-        self, desk: Desk, templates: Environment, board: Board, journal: Journal, clock: Clock, rules: Rules
+        self, desk: Desk, templates: Environment, board: Board, journal: Journal, clock: Clock, look: Callable[[], Look]
     ) -> None:
         self._desk = desk
         self._templates = templates
         self._board = board
         self._journal = journal
         self._clock = clock
-        self._rules = rules
-        self._drawings: Drawings[tuple[Asked, int, int]] = Drawings()
+        self._look = look
+        self._drawings: Drawings[tuple[Asked, Look, int, int]] = Drawings()
 
     def routes(self) -> Iterator[Route]:
         yield "/supervisor", self.page, "GET"
@@ -65,12 +66,12 @@ class NowPages:
 
     def _live(self, asked: Asked) -> Drawing:
         """Drawn once a second and entry, however many desks ask the same."""
-        now = self._clock.now()
-        key = (asked, self._journal.head, int(now.timestamp()))
-        return self._drawings.get(key, lambda: self._draw(asked))
+        now, look = self._clock.now(), self._look()
+        key = (asked, look, self._journal.head, int(now.timestamp()))
+        return self._drawings.get(key, lambda: self._draw(asked, look))
 
-    def _draw(self, asked: Asked) -> str:
-        now = compose(self._board, self._clock.now(), asked, self._rules, trouble=self._journal.trouble)
+    def _draw(self, asked: Asked, look: Look) -> str:
+        now = compose(self._board, self._clock.now(), asked, look, trouble=self._journal.trouble)
         template = self._templates.get_template("now/live.html")
         query, link = query_of(asked), _linker(asked)
         return template.render(now=now, asked=asked, columns=_COLUMNS, query=query, link=link)
