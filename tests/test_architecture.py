@@ -85,10 +85,15 @@ ORDER = [
     "day.recount",
     "day.days",
     "day.story",
-    "access",
+    "access.origins",
+    "access.tokens",
     "walls",
     "front",
     "stream",
+    "access.visitors",
+    "access.rules",
+    "access.presence",
+    "access.gate",
     "webhook",
     "pages",
     "desk",
@@ -110,7 +115,7 @@ ORDER = [
     "connection",
     "server",
 ]
-OUTSIDE = {"__init__", "__main__", "replay", "sender", "boards", "callbacks", "day", "now", "tv"}
+OUTSIDE = {"__init__", "__main__", "replay", "sender", "access", "boards", "callbacks", "day", "now", "tv"}
 NO_CLOCK = [*ORDER[1:4], *ORDER[ORDER.index("offers") : ORDER.index("feed")]]
 
 

@@ -136,7 +136,8 @@ def test_who_is_not_at_the_machine_needs_a_token_to_look(server: Server, headers
         assert server.client.get(path, headers=headers).status_code == 401
     with_token = headers | {"Authorization": f"Bearer {API_TOKEN}"}
     assert server.client.get("/boards/main", headers=with_token).status_code == 200
-    assert httpx.get(f"{server.url}/setup", headers=headers, auth=("tv", API_TOKEN)).status_code == 200
+    assert httpx.get(f"{server.url}/boards/main", headers=headers, auth=("tv", API_TOKEN)).status_code == 200
+    assert server.client.get("/setup", headers=with_token).status_code == 403
 
 
 def test_the_way_in_is_the_setup_page_until_something_arrives(server: Server) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 
 import msgspec
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, generate_latest
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from wallboard.access import bearer, is_token
+from wallboard.access.rules import MACHINES, OPEN, Way
 from wallboard.clock import Clock
 from wallboard.front import Front
 from wallboard.intake import Intake
@@ -34,10 +35,14 @@ class Api:
         self._screens = screens
         self._front = front
 
+    def routes(self) -> Iterator[Way]:
+        yield Way("/api/v1/state", self.state, "GET", MACHINES)
+        yield Way("/healthz", self.healthz, "GET", OPEN)
+        yield Way("/readyz", self.readyz, "GET", OPEN)
+        yield Way("/metrics", self.metrics, "GET", MACHINES)
+
     async def state(self, request: Request) -> Response:
         """200 the whole board · 401 without an API token · 503 while replaying."""
-        if (refusal := self._refusal(request)) is not None:
-            return refusal
         if not self._intake.ready:
             return JSONResponse({"error": "unavailable", "detail": "The journal is being replayed."}, 503)
         document = state(
@@ -68,8 +73,6 @@ class Api:
 
     async def metrics(self, request: Request) -> Response:
         """200 Prometheus text · 401 without an API token."""
-        if (refusal := self._refusal(request)) is not None:
-            return refusal
         registry = CollectorRegistry()
         for name, count in self._intake.counts().items():
             Counter(f"wallboard_webhooks_{name}", f"Webhooks {name}", registry=registry).inc(count)
@@ -100,11 +103,3 @@ class Api:
             ("requests_oversized", "Requests with too large a head", front.oversized),
         ):
             Counter(f"wallboard_{name}", said, registry=registry).inc(value)
-
-    def _refusal(self, request: Request) -> Response | None:
-        if is_token(bearer(request.headers.get("authorization")), self._settings.api_tokens):
-            return None
-        detail = "Send Authorization: Bearer <one of WALLBOARD_API_TOKENS>."
-        if not self._settings.api_tokens:
-            detail = "No API token is set: put one into WALLBOARD_API_TOKENS and send it as a bearer token."
-        return JSONResponse({"error": "unauthorized", "detail": detail}, 401, {"WWW-Authenticate": "Bearer"})

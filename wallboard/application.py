@@ -15,12 +15,13 @@ from types import FrameType
 import structlog
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
+from wallboard.access.gate import PACKING, Gate, at_the_machine, machines
+from wallboard.access.origins import is_loopback
 from wallboard.api import Api
 from wallboard.bell import Bell
 from wallboard.board import Board
@@ -58,9 +59,6 @@ from wallboard.webhook import Door
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATES, STATIC = ROOT / "templates", ROOT / "static"
 log = structlog.get_logger()
-
-_COMPRESSED = Middleware(GZipMiddleware, minimum_size=1000, compresslevel=6)
-"""For the pages and what they load; never for the stream, whose bytes are shared by all who watch."""
 
 
 def settings_or_exit(*, env_file: str | None = ".env", waits: bool = True, **overrides: object) -> Settings:
@@ -121,33 +119,32 @@ def create_app(settings: Settings) -> Starlette:
     callbacks = CallbackPages(desk, renderer.environment, intake, journal, clock)
     tvs = TvPages(Televisions(), desk, screens.tell, screens.build)
     door = Door(intake, settings.pbx_tokens, front)
+    parts = (door, pages, desk, now, callbacks, exchange, editor, day_pages, call_pages, tvs, api)
+
+    def has_accounts() -> bool:
+        return False
+
+    def is_open() -> bool:
+        return is_loopback(settings.host) and not has_accounts()
+
+    gate = Gate(
+        [machines(settings.api_tokens), at_the_machine(is_open)],
+        is_ready=lambda: intake.ready,
+        has_accounts=has_accounts,
+        page=pages.draw,
+    )
 
     app = Starlette(
         routes=[
-            Route("/webhooks/pbx", door.receive, methods=["POST"]),
-            Route("/webhooks/pbx/{rest:path}", door.receive, methods=["POST"]),
-            Route("/", pages.guarded(pages.home)),
-            Route("/setup", pages.guarded(pages.setup)),
-            Route("/setup/seen", pages.guarded(pages.seen)),
-            Route("/boards/{slug}", pages.guarded(pages.board), middleware=[_COMPRESSED]),
-            Route("/boards/{slug}/stream", pages.guarded(pages.stream)),
-            Route("/boards/{slug}/tiles", pages.guarded(pages.tiles)),
-            *(
-                Route(path, pages.guarded(handler), methods=[method])
-                for part in (desk, now, callbacks, exchange, editor, day_pages, call_pages, tvs)
-                for path, handler, method in part.routes()
-            ),
-            Route("/api/v1/state", api.state),
-            Route("/healthz", api.healthz),
-            Route("/readyz", api.readyz),
-            Route("/metrics", api.metrics),
-            Mount("/static", StaticFiles(directory=STATIC), middleware=[_COMPRESSED]),
+            *(gate.route(way) for part in parts for way in part.routes()),
+            Mount("/static", StaticFiles(directory=STATIC), middleware=[PACKING]),
         ],
         middleware=[Middleware(Walls), Middleware(OwnPagesOnly)],
         exception_handlers={Exception: _unexpected},
         lifespan=_lifespan(intake, journal, screens, bell, front, days, partial(_take_boards, settings, saving)),
     )
     app.router.redirect_slashes = False
+    app.state.gate = gate
     return app
 
 

@@ -16,15 +16,12 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
+from wallboard.access.rules import DESK, Way
 from wallboard.bell import Bell
 from wallboard.clock import Clock
 from wallboard.front import Front
-from wallboard.pages import Handler
 from wallboard.stream import Stream
 from wallboard.walls import policy
-
-Route = tuple[str, Handler, str]
-"""A path, what answers it, and the method that it answers."""
 
 NO_STORE = {"Cache-Control": "no-store"}
 _SHOWS_BOARDS = policy(frames="'self'")
@@ -98,8 +95,8 @@ class Desk:
         )
         return HTMLResponse(html, status, {**NO_STORE, **_SHOWS_BOARDS})
 
-    def routes(self) -> Iterator[Route]:
-        yield "/supervisor/stream", self.stream, "GET"
+    def routes(self) -> Iterator[Way]:
+        yield Way("/supervisor/stream", self.stream, "GET", DESK)
 
     async def stream(self, request: Request) -> Response | Stream:
         """200 text/event-stream: `changed` at most once a second, `heartbeat` every 2 s · 503 if too many watch."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from wallboard import lamps
-from wallboard.access import bearer, is_at_the_machine, is_token
+from wallboard.access.rules import BOARD, KNOWN, SUPERVISE, Answer, Way
 from wallboard.boards.kept import Boards
 from wallboard.clock import Clock
 from wallboard.front import Front
@@ -45,10 +45,6 @@ TRIGGERS = {
 _KEPT_AS_IT_IS = ("type", "unique_call_id")
 _NO_STORE = {"Cache-Control": "no-store"}
 _FRAMED = policy(ancestors="'self'")
-_SIGN_IN = {"WWW-Authenticate": 'Basic realm="wallboard", charset="UTF-8"', **_NO_STORE}
-
-Answer = Response | Stream
-Handler = Callable[[Request], Awaitable[Answer]]
 
 
 class Pages:
@@ -72,23 +68,19 @@ class Pages:
         self._templates = renderer.environment
         self._front = front
 
-    def guarded(self, handler: Handler) -> Handler:
-        """401 for who is neither at the machine nor holds an API token; 503 while the journal is replayed."""
-
-        async def guard(request: Request) -> Answer:
-            if not self._may_look(request):
-                return self._html("closed.html", status=401, headers=_SIGN_IN)
-            if not self._intake.ready:
-                return self._html("starting.html", status=503, headers={"Retry-After": "1", **_NO_STORE})
-            return await handler(request)
-
-        return guard
+    def routes(self) -> Iterator[Way]:
+        yield Way("/", self.home, "GET", KNOWN)
+        yield Way("/setup", self.setup, "GET", SUPERVISE)
+        yield Way("/setup/seen", self.seen, "GET", SUPERVISE)
+        yield Way("/boards/{slug}", self.board, "GET", BOARD, is_packed=True)
+        yield Way("/boards/{slug}/stream", self.stream, "GET", BOARD)
+        yield Way("/boards/{slug}/tiles", self.tiles, "GET", BOARD)
 
     async def home(self, request: Request) -> Response:
         """200 the board links, or the setup page while nothing has ever arrived."""
         if self._intake.board.last_event_at is None and not self._intake.quarantined:
             return await self.setup(request)
-        return self._html("home.html", boards=[kept.definition for kept in self._boards.all()])
+        return self.draw("home.html", boards=[kept.definition for kept in self._boards.all()])
 
     async def board(self, request: Request) -> Response:
         """200 the board · 404, a page that becomes the board when there is one."""
@@ -114,7 +106,7 @@ class Pages:
 
     async def setup(self, request: Request) -> Response:
         """200 what to type into the PBX, and which of its events have been seen."""
-        return self._html(
+        return self.draw(
             "setup.html",
             webhook_url=f"{_origin(request)}/webhooks/pbx",
             token_header="X-Pbx-Token",
@@ -125,16 +117,10 @@ class Pages:
 
     async def seen(self, request: Request) -> Response:
         """200 the part of the setup page that fills by itself."""
-        return self._html("setup_seen.html", **self._seen())
+        return self.draw("setup_seen.html", **self._seen())
 
     def _screen(self, request: Request) -> Screen | None:
         return self._screens.get(request.path_params["slug"])
-
-    def _may_look(self, request: Request) -> bool:
-        if is_token(bearer(request.headers.get("authorization")), self._settings.api_tokens):
-            return True
-        peer = request.client.host if request.client else None
-        return is_at_the_machine(peer, request.headers)
 
     def _seen(self) -> dict[str, Any]:
         types, board = self._intake.types, self._intake.board
@@ -184,14 +170,15 @@ class Pages:
     def _local(self, moment: datetime | None) -> str:
         return moment.astimezone(self._settings.zone).strftime("%Y-%m-%d %H:%M:%S") if moment else ""
 
-    def _html(
+    def draw(
         self, template: str, *, status: int = 200, headers: dict[str, str] | None = None, **values: Any
     ) -> Response:
+        """One page that stands by itself."""
         page = self._templates.get_template(template).render(build=self._screens.build, **values)
         return HTMLResponse(page, status, headers or _NO_STORE)
 
     def _not_found(self) -> Response:
-        return self._html("missing.html", status=404)
+        return self.draw("missing.html", status=404)
 
 
 def _row(kind: str, name: str, seen: Any, local: Callable[[datetime | None], str]) -> dict[str, Any]:

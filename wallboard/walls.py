@@ -9,7 +9,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from wallboard.access import is_from_our_page
+from wallboard.access.origins import is_from_our_page
 
 POLICY = "content-security-policy"
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
-from wallboard.access import is_token
+from wallboard.access.rules import PBX, Way
+from wallboard.access.tokens import is_token
 from wallboard.bodies import Unreadable
 from wallboard.front import Front
 from wallboard.intake import Intake
@@ -27,6 +30,10 @@ class Door:
         self._intake = intake
         self._tokens = tokens
         self._front = front
+
+    def routes(self) -> Iterator[Way]:
+        yield Way("/webhooks/pbx", self.receive, "POST", PBX)
+        yield Way("/webhooks/pbx/{rest:path}", self.receive, "POST", PBX)
 
     async def receive(self, request: Request) -> Response:
         """200 stored · 400 quarantined · 401 · 413 · 415 · 503 with Retry-After (interface.md)."""

@@ -8,12 +8,13 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from wallboard.access.rules import SUPERVISE, Way
 from wallboard.boards.definitions import MOST_BOARDS, Definition, difference_words
 from wallboard.boards.file import BoardsFileError, read_boards, write
 from wallboard.boards.kept import Boards
 from wallboard.boards.pages import PLACE
 from wallboard.boards.saving import Saving
-from wallboard.desk import NO_STORE, Desk, Route
+from wallboard.desk import NO_STORE, Desk
 from wallboard.forms import TooMuch, read_form, see, status_for, who
 from wallboard.journal import JournalUnavailable
 
@@ -26,10 +27,10 @@ class BoardExchange:
         self._boards = boards
         self._saving = saving
 
-    def routes(self) -> Iterator[Route]:
-        yield f"{PLACE}.toml", self.export, "GET"
-        yield f"{PLACE}/import", self.ask, "GET"
-        yield f"{PLACE}/import", self.bring_in, "POST"
+    def routes(self) -> Iterator[Way]:
+        yield Way(f"{PLACE}.toml", self.export, "GET", SUPERVISE)
+        yield Way(f"{PLACE}/import", self.ask, "GET", SUPERVISE)
+        yield Way(f"{PLACE}/import", self.bring_in, "POST", SUPERVISE)
 
     async def export(self, request: Request) -> Response:
         """200 all boards as TOML."""

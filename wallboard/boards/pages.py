@@ -9,6 +9,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
+from wallboard.access.rules import SUPERVISE, Way
 from wallboard.board import Board
 from wallboard.boards.definitions import MAIN, MOST_BOARDS, MOST_PLACES, PANELS, Definition, difference_words
 from wallboard.boards.drafts import new_key
@@ -16,7 +17,7 @@ from wallboard.boards.form import BoardFields, fields_of, filled_rows, label_of,
 from wallboard.boards.kept import UNSAVED, Boards, Kept
 from wallboard.boards.reading import Reading, read
 from wallboard.boards.saving import Outcome, Saving
-from wallboard.desk import Desk, Route
+from wallboard.desk import Desk
 from wallboard.forms import TooMuch, read_form, see, status_for, who
 from wallboard.journal import JournalUnavailable
 from wallboard.screens import Screens
@@ -40,15 +41,15 @@ class BoardPages:
         self._saving = saving
         self._screens = screens
 
-    def routes(self) -> Iterator[Route]:
-        yield f"{PLACE}", self.all, "GET"
-        yield f"{PLACE}/new", self.edit_new, "GET"
-        yield f"{PLACE}/new", self.save, "POST"
-        yield f"{PLACE}/preview", self.preview, "POST"
-        yield f"{PLACE}/{{slug}}", self.edit, "GET"
-        yield f"{PLACE}/{{slug}}", self.save, "POST"
-        yield f"{PLACE}/{{slug}}/remove", self.confirm, "GET"
-        yield f"{PLACE}/{{slug}}/remove", self.remove, "POST"
+    def routes(self) -> Iterator[Way]:
+        yield Way(f"{PLACE}", self.all, "GET", SUPERVISE)
+        yield Way(f"{PLACE}/new", self.edit_new, "GET", SUPERVISE)
+        yield Way(f"{PLACE}/new", self.save, "POST", SUPERVISE)
+        yield Way(f"{PLACE}/preview", self.preview, "POST", SUPERVISE)
+        yield Way(f"{PLACE}/{{slug}}", self.edit, "GET", SUPERVISE)
+        yield Way(f"{PLACE}/{{slug}}", self.save, "POST", SUPERVISE)
+        yield Way(f"{PLACE}/{{slug}}/remove", self.confirm, "GET", SUPERVISE)
+        yield Way(f"{PLACE}/{{slug}}/remove", self.remove, "POST", SUPERVISE)
 
     async def all(self, request: Request) -> Response:
         """200 all boards."""

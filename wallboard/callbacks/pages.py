@@ -12,11 +12,12 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
+from wallboard.access.rules import DESK, SUPERVISE, Way
 from wallboard.callbacks.lines import LONGEST_NAME, LONGEST_NOTE, Line, Marked, MarkKind
 from wallboard.callbacks.list import MOST, PAGE, SHOWS, Asked, Listed, compose, since_ms, until_ms
 from wallboard.callbacks.phone import written
 from wallboard.clock import Clock
-from wallboard.desk import NO_STORE, Desk, Drawing, Drawings, Route
+from wallboard.desk import NO_STORE, Desk, Drawing, Drawings
 from wallboard.fields import clean
 from wallboard.intake import Intake
 from wallboard.journal import Journal, JournalUnavailable
@@ -50,11 +51,11 @@ class CallbackPages:
         self._clock = clock
         self._drawings: Drawings[tuple[Asked, str, int, int]] = Drawings()
 
-    def routes(self) -> Iterator[Route]:
-        yield "/supervisor/callbacks", self.page, "GET"
-        yield "/supervisor/callbacks/list", self.list, "GET"
-        yield "/supervisor/callbacks/marks", self.mark, "POST"
-        yield "/supervisor/name", self.name, "POST"
+    def routes(self) -> Iterator[Way]:
+        yield Way("/supervisor/callbacks", self.page, "GET", DESK)
+        yield Way("/supervisor/callbacks/list", self.list, "GET", DESK)
+        yield Way("/supervisor/callbacks/marks", self.mark, "POST", SUPERVISE)
+        yield Way("/supervisor/name", self.name, "POST", SUPERVISE)
 
     async def page(self, request: Request) -> Response:
         """200 the whole page."""

@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from starlette.requests import Request
 from starlette.responses import Response
 
+from wallboard.access.rules import DESK, Way
 from wallboard.clock import Clock
 from wallboard.day import lines as call_lines
 from wallboard.day import words as say
@@ -19,7 +20,7 @@ from wallboard.day.rows import CallRow
 from wallboard.day.sheet import Sheet
 from wallboard.day.steps import adds, offers_of, way_of
 from wallboard.day.story import Story, tell
-from wallboard.desk import Desk, Route
+from wallboard.desk import Desk
 from wallboard.parse import Reader
 
 
@@ -33,8 +34,8 @@ class CallPages:
         self._reader = reader
         self._clock = clock
 
-    def routes(self) -> Iterator[Route]:
-        yield "/supervisor/calls/{id:path}", self.call, "GET"
+    def routes(self) -> Iterator[Way]:
+        yield Way("/supervisor/calls/{id:path}", self.call, "GET", DESK)
 
     async def call(self, request: Request) -> Response:
         """200 one call's way, what it adds to the numbers, and its events · 404 if no call of that id is known."""

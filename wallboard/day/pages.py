@@ -12,6 +12,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from wallboard.access.rules import DESK, Way
 from wallboard.day import charts, choice, exports, scope
 from wallboard.day import figures as day_figures
 from wallboard.day import lines as call_lines
@@ -23,7 +24,7 @@ from wallboard.day.days import Days
 from wallboard.day.explain import words
 from wallboard.day.recount import RecountFailed
 from wallboard.day.sheet import Sheet
-from wallboard.desk import NO_STORE, Desk, Route
+from wallboard.desk import NO_STORE, Desk
 
 CALLS_A_PAGE = 100
 _DRAWN_KEPT = 16
@@ -44,11 +45,11 @@ class DayPages:
         self._days = days
         self._drawn: OrderedDict[tuple[str, date, int], Response] = OrderedDict()
 
-    def routes(self) -> Iterator[Route]:
-        yield "/supervisor/day", self.day, "GET"
-        yield "/supervisor/day/{day}", self.day, "GET"
-        yield "/supervisor/day/{day}/calls", self.calls, "GET"
-        yield "/supervisor/day/{day}/{what}.csv", self.file, "GET"
+    def routes(self) -> Iterator[Way]:
+        yield Way("/supervisor/day", self.day, "GET", DESK)
+        yield Way("/supervisor/day/{day}", self.day, "GET", DESK)
+        yield Way("/supervisor/day/{day}/calls", self.calls, "GET", DESK)
+        yield Way("/supervisor/day/{day}/{what}.csv", self.file, "GET", DESK)
 
     async def day(self, request: Request) -> Response:
         """200 the day · 204 if the part that moves is as it was `seen` · 303 from the pickers · 404 no such day."""

@@ -10,9 +10,10 @@ from jinja2 import Environment
 from starlette.requests import Request
 from starlette.responses import Response
 
+from wallboard.access.rules import DESK, Way
 from wallboard.board import Board
 from wallboard.clock import Clock
-from wallboard.desk import Desk, Drawing, Drawings, Route
+from wallboard.desk import Desk, Drawing, Drawings
 from wallboard.journal import Journal
 from wallboard.look import Look
 from wallboard.now.filter import AGENT_SORTS, CALL_SORTS, STATES, Asked
@@ -42,9 +43,9 @@ class NowPages:
         self._look = look
         self._drawings: Drawings[tuple[Asked, Look, int, int]] = Drawings()
 
-    def routes(self) -> Iterator[Route]:
-        yield "/supervisor", self.page, "GET"
-        yield "/supervisor/live", self.live, "GET"
+    def routes(self) -> Iterator[Way]:
+        yield Way("/supervisor", self.page, "GET", DESK)
+        yield Way("/supervisor/live", self.live, "GET", DESK)
 
     async def page(self, request: Request) -> Response:
         """200 the whole page."""

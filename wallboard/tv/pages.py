@@ -9,7 +9,8 @@ import msgspec
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
-from wallboard.desk import NO_STORE, Desk, Route
+from wallboard.access.rules import KNOWN, OPEN, SUPERVISE, Way
+from wallboard.desk import NO_STORE, Desk
 from wallboard.feed import message
 from wallboard.forms import TooMuch, read_form, see
 from wallboard.tv.engines import engine_of, is_old, platform_of
@@ -32,13 +33,13 @@ class TvPages:
         self._tell = tell
         self._build = build
 
-    def routes(self) -> Iterator[Route]:
-        yield "/supervisor/tvs", self.all, "GET"
-        yield "/supervisor/tvs/{id}", self.one, "GET"
-        yield "/supervisor/tvs/{id}", self.order, "POST"
-        yield "/tvs/{id}", self.report, "POST"
-        yield "/tvs/{id}", self.last_report, "GET"
-        yield "/diag", self.diag, "GET"
+    def routes(self) -> Iterator[Way]:
+        yield Way("/supervisor/tvs", self.all, "GET", SUPERVISE)
+        yield Way("/supervisor/tvs/{id}", self.one, "GET", SUPERVISE)
+        yield Way("/supervisor/tvs/{id}", self.order, "POST", SUPERVISE)
+        yield Way("/tvs/{id}", self.report, "POST", KNOWN)
+        yield Way("/tvs/{id}", self.last_report, "GET", SUPERVISE)
+        yield Way("/diag", self.diag, "GET", OPEN)
 
     async def report(self, request: Request) -> Response:
         """200 `{name, engine, commands}` · 400 not a report · 404 no such name can be · 413 · 429 too often."""
