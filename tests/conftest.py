@@ -51,6 +51,7 @@ class Server:
             "DATABASE_URL": f"sqlite:///{self.folder}/wallboard.db",
             "WALLBOARD_PBX_TOKENS": TOKEN,
             "WALLBOARD_API_TOKENS": API_TOKEN,
+            "WALLBOARD_RECORDING_HOSTS": "voice.test",
             "WEB_CONCURRENCY": "1",
             **self._settings,
         }

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from tests.samples import Body, answered, answered_call, at, body, missed, rang
 from tests.test_board import NOON, Floor
 from wallboard.boards.definitions import Definition, PlaceTargets, Targets
+from wallboard.eyes import Eyes
 from wallboard.look import Look
 from wallboard.now import floor as nows
 from wallboard.now.filter import Asked
@@ -39,7 +40,7 @@ def busy_floor() -> Floor:
 
 
 def shown(**asked: str) -> Now:
-    return compose(busy_floor().board, NOON + timedelta(seconds=70), Asked(**asked), LOOK, trouble=None)
+    return compose(Eyes(busy_floor().board), NOON + timedelta(seconds=70), Asked(**asked), LOOK, trouble=None)
 
 
 def calls(**asked: str) -> list[str]:
@@ -112,7 +113,7 @@ MAIN = Definition(
 
 
 def test_waits_and_levels_go_by_the_targets_of_the_board_main() -> None:
-    page = compose(busy_floor().board, NOON + timedelta(seconds=70), Asked(), Look(definition=MAIN), trouble=None)
+    page = compose(Eyes(busy_floor().board), NOON + timedelta(seconds=70), Asked(), Look(definition=MAIN), trouble=None)
     assert {call.id: call.alarm for call in page.calls[:2]} == {"1": "warn", "2": "alarm"}
     assert (page.alarm, page.waiting_alarm) == ("warn", "alarm")
     places = {place.name: place for place in page.places}

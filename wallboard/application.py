@@ -51,6 +51,7 @@ from wallboard.render import Renderer
 from wallboard.screen import Source
 from wallboard.screens import Screens, build_of
 from wallboard.settings import Settings, SettingsError, read_settings, require_serving
+from wallboard.sights import Sights
 from wallboard.tv.pages import TvPages
 from wallboard.tv.televisions import Televisions
 from wallboard.walls import OwnPagesOnly, Walls
@@ -113,10 +114,11 @@ def create_app(settings: Settings) -> Starlette:
         return standards_of(look(), settings.short_abandon_seconds * 1000)
 
     days = Days(board, journal, settings.sqlite_path, clock, reader, standards, retention_days=settings.retention_days)
-    day_pages = DayPages(desk, days)
-    call_pages = CallPages(desk, days, Archive(settings.sqlite_path.resolve()), reader, clock)
-    now = NowPages(desk, renderer.environment, board, journal, clock, look)
-    callbacks = CallbackPages(desk, renderer.environment, intake, journal, clock)
+    sights = Sights(boards, settings.recording_hosts)
+    day_pages = DayPages(desk, days, sights)
+    call_pages = CallPages(desk, days, Archive(settings.sqlite_path.resolve()), reader, clock, sights)
+    now = NowPages(desk, renderer.environment, board, journal, clock, look, days, sights)
+    callbacks = CallbackPages(desk, renderer.environment, intake, journal, clock, sights)
     tvs = TvPages(Televisions(), desk, screens.tell, screens.build)
     door = Door(intake, settings.pbx_tokens, front)
     parts = (door, pages, desk, now, callbacks, exchange, editor, day_pages, call_pages, tvs, api)

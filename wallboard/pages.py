@@ -11,7 +11,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from wallboard import lamps
-from wallboard.access.rules import BOARD, KNOWN, SUPERVISE, Answer, Way
+from wallboard.access.rules import BOARD, DESK, KNOWN, SUPERVISE, Answer, Way
+from wallboard.access.visitors import visitor_of
 from wallboard.boards.kept import Boards
 from wallboard.clock import Clock
 from wallboard.front import Front
@@ -78,9 +79,12 @@ class Pages:
 
     async def home(self, request: Request) -> Response:
         """200 the board links, or the setup page while nothing has ever arrived."""
-        if self._intake.board.last_event_at is None and not self._intake.quarantined:
+        visitor = visitor_of(request)
+        is_new = self._intake.board.last_event_at is None and not self._intake.quarantined
+        if is_new and SUPERVISE.admits(visitor):
             return await self.setup(request)
-        return self.draw("home.html", boards=[kept.definition for kept in self._boards.all()])
+        boards = [kept.definition for kept in self._boards.all() if visitor.may_see_board(kept.definition.slug)]
+        return self.draw("home.html", boards=boards, desk=DESK.admits(visitor), supervises=SUPERVISE.admits(visitor))
 
     async def board(self, request: Request) -> Response:
         """200 the board · 404, a page that becomes the board when there is one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import time
 from functools import cached_property
 from pathlib import Path
@@ -52,6 +53,7 @@ def _components(value: object) -> object:
     return meanings
 
 
+_HOST = re.compile(r"(?:\*\.)?(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 Tokens = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
 Seconds = Annotated[int, Field(ge=0, le=86_400)]
 Timeout = Annotated[int, Field(ge=1, le=604_800)]
@@ -82,6 +84,9 @@ class Settings(BaseSettings):
         default_factory=dict, validation_alias="WALLBOARD_COMPONENTS"
     )
     boards_file: Path | None = Field(None, validation_alias="WALLBOARD_BOARDS_FILE")
+    recording_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)] = Field(
+        (), validation_alias="WALLBOARD_RECORDING_HOSTS"
+    )
     retention_days: int = Field(30, ge=1, le=3650, validation_alias="WALLBOARD_RETENTION_DAYS")
 
     @field_validator("time_zone")
@@ -123,6 +128,14 @@ class Settings(BaseSettings):
         if any(not token.isascii() or not token.isprintable() for token in tokens):
             raise ValueError("a token may hold printable ASCII only")
         return tokens
+
+    @field_validator("recording_hosts")
+    @classmethod
+    def _known_hosts(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        for host in hosts:
+            if not _HOST.fullmatch(host.lower()):
+                raise ValueError(f"{host!r} is no host; write names such as pbx.example.com or *.example.com")
+        return tuple(host.lower() for host in hosts)
 
     @cached_property
     def zone(self) -> ZoneInfo:

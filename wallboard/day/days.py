@@ -24,13 +24,16 @@ from wallboard.day.history import Head, Question
 from wallboard.day.intervals import Cuts
 from wallboard.day.recount import RecountFailed, recount
 from wallboard.day.rows import CallRow, row_of
+from wallboard.day.seen import Seen
 from wallboard.day.sheet import Sheet
 from wallboard.journal import Journal
 from wallboard.parse import Reader
+from wallboard.scope import Sight
 
 SLICE_SECONDS = 0.01
 LOOK_EVERY = 50
 MOST_ROWS = 100_000
+MOST_SEEN = 12
 MOST_REST_SECONDS = 0.9
 log = structlog.get_logger()
 
@@ -132,6 +135,7 @@ class Days:
         self._retention = timedelta(days=retention_days)
         self._live: dict[date, Live] = {}
         self._past: OrderedDict[_Known, Counting] = OrderedDict()
+        self._seen: OrderedDict[tuple[Sheet, Sight], Seen] = OrderedDict()
         self._one_at_a_time = asyncio.Lock()
 
     @property
@@ -158,6 +162,26 @@ class Days:
             sheet.judge(self._standards())
         return sheet
 
+    async def seen(self, day: date, sight: Sight) -> Sheet | None:
+        """The same as the sight lets through."""
+        whole = await self.sheet(day)
+        if whole is None or sight.is_whole:
+            return whole
+        key = (whole, sight)
+        if key not in self._seen:
+            self._seen[key] = Seen(whole, sight)
+        self._seen.move_to_end(key)
+        while len(self._seen) > MOST_SEEN:
+            self._seen.popitem(last=False)
+        return await self._seen[key].brought_up()
+
+    async def seen_or_none(self, day: date, sight: Sight) -> Sheet | None:
+        """The same, `None` also where it could not be counted."""
+        try:
+            return await self.seen(day, sight)
+        except RecountFailed:
+            return None
+
     async def _sheet(self, day: date) -> Sheet | None:
         if self.is_live(day):
             return await self._live_sheet(day)
@@ -172,13 +196,6 @@ class Days:
             raise RecountFailed("the counting was broken off" if counting.task.cancelled() else str(error))
         self._past.move_to_end(key)
         return counting.sheet
-
-    async def sheet_or_none(self, day: date) -> Sheet | None:
-        """The same, `None` also where it could not be counted."""
-        try:
-            return await self.sheet(day)
-        except RecountFailed:
-            return None
 
     def has(self, day: date) -> bool:
         """Within retention, and not to come."""

@@ -75,5 +75,5 @@ def result_of(row: CallRow) -> str:
 
 
 def caller_of(row: CallRow) -> str:
-    """The one place that decides how much of a caller the desk shows: all of it, for its readers are supervisors."""
+    """How much of it a reader may see was decided before it became a row."""
     return " ".join(filter(None, (row.caller_name, row.caller_number))) or "Unknown caller"

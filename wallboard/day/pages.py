@@ -25,6 +25,8 @@ from wallboard.day.explain import words
 from wallboard.day.recount import RecountFailed
 from wallboard.day.sheet import Sheet
 from wallboard.desk import NO_STORE, Desk
+from wallboard.scope import Sight
+from wallboard.sights import Sights
 
 CALLS_A_PAGE = 100
 _DRAWN_KEPT = 16
@@ -40,10 +42,11 @@ _FILES: dict[str, Callable[[Choice, Sheet], bytes]] = {
 class DayPages:
     """Everything under /supervisor/day."""
 
-    def __init__(self, desk: Desk, days: Days) -> None:
+    def __init__(self, desk: Desk, days: Days, sights: Sights) -> None:
         self._desk = desk
         self._days = days
-        self._drawn: OrderedDict[tuple[str, date, int], Response] = OrderedDict()
+        self._sights = sights
+        self._drawn: OrderedDict[tuple[str, date, int, Sight], Response] = OrderedDict()
 
     def routes(self) -> Iterator[Way]:
         yield Way("/supervisor/day", self.day, "GET", DESK)
@@ -63,7 +66,7 @@ class DayPages:
         if not self._days.has(shown):
             return self._no_day()
         try:
-            sheet = await self._days.sheet(shown)
+            sheet = await self._days.seen(shown, self._sights.of(request))
         except RecountFailed as error:
             return self._page("day/day.html", chosen, shown, state="failed", reason=str(error), status=200)
         if sheet is None:
@@ -80,11 +83,11 @@ class DayPages:
             return Response(status_code=204, headers={"HX-Location": json.dumps(where), **NO_STORE})
         if seen == str(sheet.version):
             return Response(status_code=204, headers=NO_STORE)
-        return self._drawn_once(chosen, sheet)
+        return self._drawn_once(chosen, sheet, self._sights.of(request))
 
-    def _drawn_once(self, chosen: Choice, sheet: Sheet) -> Response:
+    def _drawn_once(self, chosen: Choice, sheet: Sheet, sight: Sight) -> Response:
         """The moving part, drawn once for all who look at the same."""
-        key = (chosen.address, sheet.day, sheet.version)
+        key = (chosen.address, sheet.day, sheet.version, sight)
         if key not in self._drawn:
             self._drawn[key] = self._page(
                 "day/moving.html", chosen, sheet.day, state="shown", reason="", **_values(chosen, sheet)
@@ -98,7 +101,7 @@ class DayPages:
         day, number = self._day_of(request), request.query_params.get("number", "")
         if day is None or number not in LISTS or not self._days.has(day):
             return self._no_day()
-        sheet = await self._days.sheet_or_none(day)
+        sheet = await self._days.seen_or_none(day, self._sights.of(request))
         chosen, agent = choice.read(day, request.query_params), request.query_params.get("agent") or None
         if sheet is None:
             return self._page("day/day.html", chosen, day, state="counting", reason="", again=str(request.url))
@@ -132,7 +135,7 @@ class DayPages:
         day, what = self._day_of(request), request.path_params["what"]
         if day is None or what not in _FILES or not self._days.has(day):
             return self._no_day()
-        sheet = await self._days.sheet_or_none(day)
+        sheet = await self._days.seen_or_none(day, self._sights.of(request))
         if sheet is None:
             return Response(
                 "This day is being counted. Try again in a moment.\n", 503, {"Retry-After": "2", **NO_STORE}

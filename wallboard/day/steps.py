@@ -10,14 +10,14 @@ from wallboard.day import words as say
 from wallboard.day.explain import CALLS, VISITS, Standards, call_numbers, visit_numbers
 from wallboard.day.rows import CallRow
 from wallboard.offers import Offer
-from wallboard.way import NameOf, Step, rings_of, way
+from wallboard.way import NameOf, PlaceOf, Step, named, rings_of, way
 
 _RESULTS = {"answered": "answered", "missed": "missed", "answered_elsewhere": "answered elsewhere", None: "ringing"}
 
 
-def way_of(call: Call, row: CallRow, name_of: NameOf) -> list[Step]:
+def way_of(call: Call, row: CallRow, name_of: NameOf, place_of: PlaceOf = named) -> list[Step]:
     """Every step of a call in the order of time, with what is told only of one that is looked at by itself."""
-    return sorted([*way(call, name_of), *_around(call, row)], key=lambda step: step.at)
+    return sorted([*way(call, name_of, place_of), *_around(call, row)], key=lambda step: step.at)
 
 
 def _around(call: Call, row: CallRow) -> Iterator[Step]:

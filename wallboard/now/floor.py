@@ -1,6 +1,6 @@
 """Board + what a supervisor asked for + now -> the page Now: calls, agents, queues; knows no HTML and no browser.
 
-Numbers of callers are shown whole: who sits at the desk rings them back.
+What the reader may see of it, and how much of a caller, is decided by their eyes, before anything is counted.
 """
 
 from __future__ import annotations
@@ -12,21 +12,22 @@ from hashlib import blake2b
 
 import msgspec
 
-from wallboard import figures
 from wallboard.board import Agent, Board
-from wallboard.callbacks.lines import other_party
-from wallboard.callbacks.phone import key_of, written
+from wallboard.callbacks.lines import Line
+from wallboard.callbacks.seen import lines_seen
 from wallboard.calls import Call
 from wallboard.day.choice import call_address
+from wallboard.day.sheet import Sheet
 from wallboard.events import Place
+from wallboard.eyes import WITHHELD, Eyes
 from wallboard.look import Goals, Look
 from wallboard.measure import whose
 from wallboard.notices import RANK, gravest, notices
-from wallboard.now.filter import AGENT_SORTS, CALL_SORTS, STATES, Asked, Finder, agent_name, in_order
+from wallboard.now.filter import AGENT_SORTS, CALL_SORTS, STATES, Asked, Finder, in_order
+from wallboard.now.numbers import Numbers, PartOfDay, WholeDay
 from wallboard.now.views import AgentLine, CallLine, Now, PlaceLine, StepLine
 from wallboard.scene import waiting_since, worst
 from wallboard.state import Standing, standings
-from wallboard.totals import AgentSums, Day, VisitSums
 from wallboard.views import Alarm
 from wallboard.way import Step, in_one_line, way
 
@@ -37,9 +38,9 @@ _WAITS: dict[Alarm, str] = {"calm": "", "warn": "Long wait", "alarm": "Too long"
 class _Scene(msgspec.Struct, frozen=True, kw_only=True):
     """The floor at one instant; `goals` gives the targets of a place, or of all together."""
 
-    board: Board
+    eyes: Eyes
     now: datetime
-    day: Day
+    numbers: Numbers
     standing: dict[Place, Standing]
     look: Look
     goals: Callable[[Place | None], Goals]
@@ -47,24 +48,34 @@ class _Scene(msgspec.Struct, frozen=True, kw_only=True):
     def wait_alarm(self, call: Call) -> Alarm:
         """As on the wall: by the strictest of the places where the caller stands."""
         waited = (self.now - waiting_since(call)).total_seconds()
-        return worst(*(self.goals(place).of_wait(waited) for place in tuple(call.standing) or (None,)))
+        standing = self.eyes.places(call.standing)
+        return worst(*(self.goals(place).of_wait(waited) for place in (*standing,) or (None,)))
 
 
-def compose(board: Board, now: datetime, asked: Asked, look: Look, *, trouble: str | None) -> Now:
-    """The page at `now`, measured by `look`; `trouble` is why the journal cannot be written."""
+def compose(
+    eyes: Eyes, now: datetime, asked: Asked, look: Look, *, trouble: str | None, sheet: Sheet | None = None
+) -> Now:
+    """The page at `now`, measured by `look`; `trouble` is why the journal cannot be written.
+
+    Whose eyes see only a part of the floor needs today's `sheet` as they see it.
+    """
+    board = eyes.board
     board.settle(now)
     day = board.day(board.rules.day_of(now))
-    live = board.live_calls()
+    numbers = WholeDay(day) if sheet is None else PartOfDay(sheet)
+    live = eyes.calls(board.live_calls())
+    scene = _Scene(eyes=eyes, now=now, numbers=numbers, standing=standings(live), look=look, goals=cache(look.goals))
     health = board.pbx.health(board.last_event_at, now)
-    scene = _Scene(board=board, now=now, day=day, standing=standings(live), look=look, goals=cache(look.goals))
     waiting = sorted((call for call in live if call.is_inbound and call.state() != "talking"), key=waiting_since)
     since = waiting_since(waiting[0]) if waiting else None
-    finder = Finder(board, asked)
+    finder = Finder(eyes, asked)
     found = [call for call in live if finder.wants_call(call)]
     calls = in_order((_call(scene, call) for call in found), CALL_SORTS, asked.calls, "wait")
-    agents = [_agent(scene, agent) for agent in board.agents.values() if finder.wants_agent(agent)]
+    people = [agent for agent in board.agents.values() if eyes.sees_agent(agent.key)]
+    agents = [_agent(scene, agent) for agent in people if finder.wants_agent(agent)]
     agents.sort(key=lambda agent: (agent.name.casefold(), agent.number))
-    places = {*board.places, *day.visits}
+    places = eyes.places({*board.places, *numbers.places()})
+    to_ring_back = [line for line in lines_seen(eyes) if line.closed is None]
     return Now(
         notice=gravest(notices(board, day, health, now, trouble)),
         waiting=len(waiting),
@@ -73,60 +84,60 @@ def compose(board: Board, now: datetime, asked: Asked, look: Look, *, trouble: s
         alarm=scene.wait_alarm(waiting[0]) if waiting else "calm",
         waiting_alarm=worst("calm", *(scene.wait_alarm(call) for call in waiting)),
         talking=sum(call.state() == "talking" for call in live),
-        busy=sum(bool(agent.calls) for agent in board.agents.values()),
-        idle=sum(not agent.calls for agent in board.agents.values()),
-        callbacks=board.callers.open(),
-        voicemails_new=board.new_voicemails().total(),
+        busy=sum(bool(agent.calls) for agent in people),
+        idle=sum(not agent.calls for agent in people),
+        callbacks=len(to_ring_back),
+        voicemails_new=_new_voicemails(eyes, to_ring_back),
         calls=tuple(calls[:MOST_CALLS]),
         agents=tuple(in_order(agents, AGENT_SORTS, asked.agents, "name")),
         places=_places(scene, [place for place in places if finder.wants_place(place)]),
         targets=tuple(_targets(scene, places)),
         calls_found=len(found),
         all_calls=len(live),
-        all_agents=len(board.agents),
+        all_agents=len(people),
         all_places=len(places),
         heard=board.last_event_at is not None,
     )
 
 
-def key_of_row(key: str) -> str:
+def _new_voicemails(eyes: Eyes, to_ring_back: list[Line]) -> int:
+    if eyes.scope.is_all:
+        return eyes.board.new_voicemails().total()
+    return sum(len(line.voicemails) for line in to_ring_back)
+
+
+def key_of_row(key: str, secret: bytes = b"") -> str:
     """Safe as an HTML id."""
-    return blake2b(key.encode(), digest_size=6).hexdigest()
+    return blake2b(key.encode(), digest_size=6, key=secret).hexdigest()
 
 
 def _call(scene: _Scene, call: Call) -> CallLine:
-    board, now = scene.board, scene.now
+    eyes, now = scene.eyes, scene.now
     state, inbound = call.state(), call.is_inbound
     since = (call.answered_at if state == "talking" else None) or waiting_since(call)
     alarm = scene.wait_alarm(call) if inbound and state != "talking" else "calm"
-    steps = way(call, lambda key: agent_name(board, key))
-    number = other_party(call)
-    phones = list(call.phones())
+    steps = way(call, eyes.agent, eyes.place)
     shown = "dialling" if state == "ringing" and not inbound else state
+    name, number = eyes.name(call), eyes.number(call)
     return CallLine(
         key=key_of_row(call.key),
         id=call.id,
-        address=call_address(call.key, board.rules.day_of(call.started_at)),
+        address=call_address(call.key, eyes.board.rules.day_of(call.started_at)),
         direction="inbound" if inbound else "outbound",
         state=state,
         state_word=STATES[shown],
         since_ms=_milliseconds(since),
         lasted=_lasted(since, now),
-        name=(call.caller_name or "") if inbound else "",
-        number=shown_number(number, board.rules.country) or ("" if inbound and call.caller_name else "Number withheld"),
-        dialled=shown_number(call.dialled_number if inbound else call.caller_number, board.rules.country),
-        places=", ".join(place.name for place in call.standing or tuple(call.visits)),
-        agents=_some([agent_name(board, key) for key in phones]),
+        name=name,
+        number=number or ("" if name else WITHHELD),
+        dialled=eyes.own_number(call),
+        places=", ".join(place.name for place in eyes.places(call.standing or tuple(call.visits))),
+        agents=_some(eyes.names(call.phones())),
         alarm=alarm,
         alarm_word=_WAITS[alarm],
         way=in_one_line(steps),
-        steps=tuple(_step(board, step) for step in steps),
+        steps=tuple(_step(eyes.board, step) for step in steps),
     )
-
-
-def shown_number(number: str | None, country: str) -> str:
-    key = key_of(number, country)
-    return written(key) if key else number or ""
 
 
 def _some(names: list[str]) -> str:
@@ -144,9 +155,9 @@ def _step(board: Board, step: Step) -> StepLine:
 
 
 def _agent(scene: _Scene, agent: Agent) -> AgentLine:
-    board, now = scene.board, scene.now
-    sums = scene.day.agents.get(agent.key) or AgentSums()
-    calls = [board.calls[key] for key in agent.calls]
+    eyes, now = scene.eyes, scene.now
+    sums = scene.numbers.agent(agent.key)
+    calls = eyes.calls(eyes.board.calls[key] for key in agent.calls)
     return AgentLine(
         key=key_of_row(agent.key),
         number=agent.key,
@@ -155,7 +166,7 @@ def _agent(scene: _Scene, agent: Agent) -> AgentLine:
         state_word=STATES[agent.state],
         since_ms=_ms(agent.since),
         lasted=_lasted(agent.since, now),
-        with_whom=_some([_party(call, board.rules.country) for call in calls]),
+        with_whom=_some([eyes.party(call) for call in calls]),
         answered=sums.answered,
         missed=sums.missed,
         outbound=sums.outbound,
@@ -164,20 +175,15 @@ def _agent(scene: _Scene, agent: Agent) -> AgentLine:
     )
 
 
-def _party(call: Call, country: str) -> str:
-    name = call.caller_name if call.is_inbound else None
-    return name or shown_number(other_party(call), country) or "Number withheld"
-
-
 def _places(scene: _Scene, places: list[Place]) -> tuple[PlaceLine, ...]:
     lines = [_place(scene, place) for place in places]
     return tuple(sorted(lines, key=lambda line: (RANK[line.alarm], line.name.casefold(), line.name, line.kind)))
 
 
 def _place(scene: _Scene, place: Place) -> PlaceLine:
-    sums, standing = scene.day.visits.get(place) or VisitSums(), scene.standing.get(place) or Standing()
+    sums, standing = scene.numbers.place(place), scene.standing.get(place) or Standing()
     goals, now = scene.goals(place), scene.now
-    level = figures.service_level(sums, goals.service_level_formula, goals.service_level_seconds)
+    level = scene.numbers.level(place, goals)
     since = standing.longest_wait_since
     alarm = goals.of_wait((now - since).total_seconds()) if since else "calm"
     return PlaceLine(
