@@ -27,7 +27,7 @@ from wallboard.day.archive import Archive
 from wallboard.day.behind import calls_behind
 from wallboard.day.choice import Choice
 from wallboard.day.days import Live
-from wallboard.day.explain import Terms
+from wallboard.day.explain import Standards
 from wallboard.day.history import Question, fold
 from wallboard.day.story import tell
 from wallboard.intake import Intake
@@ -118,7 +118,7 @@ async def run(calls: int, path: Path) -> None:
     store.write([to_row(entry.sequence, entry.delivery) for entry in heard], [])
     store.close()
     now = heard[-1].delivery.received_at
-    live = Live(DAY, board, Terms())
+    live = Live(DAY, board, Standards())
     sheet, *cost = await held_up(lambda: live.brought_up(lambda: now))
     say(f"the first sheet of {len(sheet.rows)} calls", *cost)
     _, *cost = await held_up(lambda: live.brought_up(lambda: now))

@@ -57,6 +57,7 @@ class Server:
             "WALLBOARD_PBX_TOKENS": TOKEN,
             "WALLBOARD_API_TOKENS": API_TOKEN,
             "WALLBOARD_LOG_LEVEL": "debug",
+            "WALLBOARD_RECORDING_HOSTS": "voice.test",
             "WEB_CONCURRENCY": "1",
             **self._settings,
         }

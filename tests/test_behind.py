@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 from collections.abc import Iterator
 
 import pytest
 
-from tests.test_days import MONDAY, board, past, sheet_of
+from tests.test_days import FORGOTTEN_AT, MONDAY, Past, board, past, sheet_of
 from wallboard.board import Board
+from wallboard.boards.definitions import Definition, PlaceTargets
 from wallboard.day import exports
 from wallboard.day import figures as day_figures
 from wallboard.day import tables as day_tables
+from wallboard.day import words as say
 from wallboard.day.behind import LISTS, calls_behind, count
 from wallboard.day.choice import Choice, read
-from wallboard.day.explain import ABANDON_RATE, LEVELS, VISITS, Terms, share, words_of
+from wallboard.day.days import Live
+from wallboard.day.explain import VISITS, Standards, Terms, words_of
+from wallboard.day.lines import call_line, caller_of
 from wallboard.day.sheet import Sheet, Tally
 from wallboard.events import Place
+from wallboard.figures import ABANDON_RATE, LEVELS, share
+from wallboard.look import Look
+from wallboard.measure import standards_of
 
 __all__ = ["board", "past"]
 
@@ -76,6 +84,49 @@ def test_as_many_rings_and_calls_stand_behind_an_agents_number_as_it_says(sheet:
     assert some > 0
 
 
+def test_a_queue_with_targets_of_its_own_is_counted_by_them_and_all_together_by_the_general_ones(board: Board) -> None:
+    own, general = Terms(service_level_ms=5_000, formula="strict"), Terms(service_level_ms=60_000)
+    sheet = sheet_of(board, MONDAY, general)
+    first, *others = sheet.places("queue")
+    before = {place: sheet.place(place) for place in others}
+    sheet.judge(Standards(general, {first: own}))
+    assert sheet.place(first).answered_in_time == sheet.over([first], own).answered_in_time
+    assert sheet.place(first).answered_in_time < sheet.over([first]).answered_in_time
+    assert {place: sheet.place(place) for place in others} == before
+    for terms in (own, general):
+        listed = calls_behind(sheet, "answered_in_time", [first], terms=terms)
+        assert count(listed) == sheet.over([first], terms).answered_in_time
+    row = day_tables.place_table("queue", Choice(), sheet).lines[0]
+    level = share(LEVELS["strict"], sheet.place(first))
+    assert row.cells[day_figures.COLUMNS.index("service_level")].text == say.percent(level)
+
+
+def test_a_page_says_whose_targets_it_goes_by(board: Board) -> None:
+    look = Look(definition=Definition(name="Floor", places=(PlaceTargets(name="Sales", service_level_target=0.9),)))
+    sheet = sheet_of(board, MONDAY)
+    sheet.judge(standards_of(look, 5_000))
+    assert day_figures.target_words(Choice(), sheet) == [
+        "Target: 80 % within 20 s, set for all boards.", "Sales: 90 % within 20 s, its own on the board “Floor”.",
+    ]  # fmt: skip
+    assert day_figures.target_words(Choice(kind="queue", place="Sales"), sheet) == [
+        "Target: 90 % within 20 s, its own on the board “Floor”."
+    ]
+
+
+def test_as_many_voicemails_stand_behind_their_number_as_it_says(past: Past) -> None:
+    async def live() -> Sheet:
+        return await Live(MONDAY, heard, Standards()).brought_up(lambda: FORGOTTEN_AT)
+
+    heard = past.heard(until=FORGOTTEN_AT)
+    sheet = asyncio.run(live())
+    listed = calls_behind(sheet, "voicemails", [])
+    assert count(listed) == heard.day(MONDAY).voicemails.total() > 3
+    alone = [each.row for each in listed if not each.row.counts]
+    assert alone, "some called nobody's phone"
+    line = call_line(alone[0], sheet)
+    assert (line.direction, line.result, line.caller) == ("in", "Voicemail", caller_of(alone[0]))
+
+
 def test_a_formula_is_said_with_its_settings() -> None:
     terms = Terms(service_level_ms=30_000, short_abandon_ms=2_500)
     assert {name: words_of(ratio, terms) for name, ratio in LEVELS.items()} == {
@@ -100,7 +151,8 @@ def test_a_ratio_of_nothing_has_no_value() -> None:
 @pytest.mark.parametrize("key", day_figures.COLUMNS)
 def test_a_table_is_sorted_by_any_column_both_ways(sheet: Sheet, key: str) -> None:
     up, down = (day_tables.place_table("queue", Choice(queues_by=by), sheet) for by in (key, f"-{key}"))
-    values = {place.name: day_figures.value_of(key, sheet.place(place), sheet) for place in sheet.places("queue")}
+    places = sheet.places("queue")
+    values = {place.name: day_figures.value_of(key, sheet.place(place), sheet.terms_of(place)) for place in places}
     rising = [values[line.head.text] or 0 for line in up.lines if not line.is_total]
     falling = [values[line.head.text] or 0 for line in down.lines if not line.is_total]
     assert rising == sorted(rising)

@@ -322,13 +322,13 @@ def test_a_mark_without_a_name_asks_for_the_name(page: Page, server: Server) -> 
 
 
 def test_new_voicemails_fall_when_they_are_dealt_with(page: Page, server: Server) -> None:
-    link = {"audio_file": ["https://voice.example/1.wav"]}
+    link = {"audio_file": ["https://voice.test/1.wav"]}
     server.post(body("voicemail", "1", recorded_at=ago(60), **link))
     server.post(body("voicemail", "2", caller_id=SECOND, recorded_at=ago(50)))
     named(opened(page, "/supervisor/callbacks"), "Robin")
     assert server.state()["totals"]["voicemails"]["new"] == 2
     listen = line(page).get_by_role("link", name="Listen")
-    assert listen.get_attribute("href") == "https://voice.example/1.wav"
+    assert listen.get_attribute("href") == "https://voice.test/1.wav"
     expect(line(page, SECOND).get_by_role("link", name="Listen")).to_have_count(0)
     line(page).get_by_role("button", name="Done").click()
     expect(line(page)).to_have_count(0)

@@ -10,13 +10,16 @@ from starlette.requests import Request
 
 from tests.samples import Body, answered, answered_call, at, body, missed, rang
 from tests.test_board import NOON, Floor
+from wallboard.boards.definitions import Definition, PlaceTargets, Targets
+from wallboard.eyes import Eyes
+from wallboard.look import Look
 from wallboard.now import floor as nows
 from wallboard.now.filter import Asked
-from wallboard.now.floor import Rules, compose
+from wallboard.now.floor import compose
 from wallboard.now.pages import asked_of, query_of
 from wallboard.now.views import Now
 
-RULES = Rules(service_level_seconds=20, target=0.8, formula="default")
+LOOK = Look()
 
 
 def dialled(call: str, agent: str) -> Body:
@@ -37,7 +40,7 @@ def busy_floor() -> Floor:
 
 
 def shown(**asked: str) -> Now:
-    return compose(busy_floor().board, NOON + timedelta(seconds=70), Asked(**asked), RULES, trouble=None)
+    return compose(Eyes(busy_floor().board), NOON + timedelta(seconds=70), Asked(**asked), LOOK, trouble=None)
 
 
 def calls(**asked: str) -> list[str]:
@@ -99,9 +102,37 @@ def test_agents_are_sorted(sort: str, first: str) -> None:
     assert shown(agents=sort).agents[0].number == first
 
 
+MAIN = Definition(
+    name="Floor",
+    targets=Targets(wait_warn_seconds=60, service_level_seconds=10),
+    places=(
+        PlaceTargets(name="Support", wait_warn_seconds=5, wait_alarm_seconds=8),
+        PlaceTargets(name="Sales", service_level_seconds=15, service_level_target=0.5),
+    ),
+)
+
+
+def test_waits_and_levels_go_by_the_targets_of_the_board_main() -> None:
+    page = compose(Eyes(busy_floor().board), NOON + timedelta(seconds=70), Asked(), Look(definition=MAIN), trouble=None)
+    assert {call.id: call.alarm for call in page.calls[:2]} == {"1": "warn", "2": "alarm"}
+    assert (page.alarm, page.waiting_alarm) == ("warn", "alarm")
+    places = {place.name: place for place in page.places}
+    assert (places["Support"].alarm, places["Sales"].alarm) == ("alarm", "warn")
+    assert (places["Support"].service_level_percent, places["Sales"].service_level_percent) == (None, 100)
+    assert (places["Support"].target, places["Sales"].target) == ("", "50 % within 15 s")
+    assert page.targets == (
+        "Target: 80 % within 10 s, set for the board “Floor”.",
+        "Sales: as its own on the board “Floor” says.",
+    )
+
+
+def test_a_call_leads_to_its_own_page() -> None:
+    assert shown().calls[0].address == f"/supervisor/calls/1?day={NOON.date()}"
+
+
 def test_places_with_a_long_wait_come_first() -> None:
     assert [(place.name, place.waiting, place.alarm_word) for place in shown().places] == [
-        ("Sales", 1, "Long wait"),
+        ("Sales", 1, "Too long"),
         ("Support", 1, ""),
     ]
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.samples import Body, abandoned, answered, answered_call, body, completed, missed, rang, summary
 from tests.test_board import NOON, Floor
-from wallboard.now.way import Step, in_one_line, way
+from wallboard.way import Step, in_one_line, way
 
 NAMES = {"1001": "Amy", "1002": "Ben", "1003": "Cem", "1004": "Dee"}
 Told = list[tuple[float, Body]]

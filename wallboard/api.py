@@ -52,6 +52,7 @@ class Api:
             webhooks=self._intake.counts(),
             journal={"epoch": self._journal.epoch, "trouble": self._journal.trouble},
             formula=self._settings.service_level_formula,
+            recording_hosts=self._settings.recording_hosts,
             types=self._intake.types_limit(),
         )
         return Response(msgspec.json.encode(document), media_type="application/json", headers=_NO_STORE)

@@ -32,11 +32,12 @@ from wallboard.boards.kept import Boards
 from wallboard.boards.pages import BoardPages
 from wallboard.boards.saving import Saving
 from wallboard.callbacks.pages import CallbackPages
-from wallboard.choices import boards_of, defaults_of, desk_rules_of, rules_of, terms_of
+from wallboard.choices import boards_of, defaults_of, rules_of
 from wallboard.clock import Clock
 from wallboard.day.archive import Archive
 from wallboard.day.call_pages import CallPages
 from wallboard.day.days import Days
+from wallboard.day.explain import Standards
 from wallboard.day.pages import DayPages
 from wallboard.desk import Desk
 from wallboard.front import Front, descriptors
@@ -44,6 +45,8 @@ from wallboard.intake import Intake, heard_by_all
 from wallboard.journal import JournalError, JournalUnavailable
 from wallboard.journal.sqlite import SqliteJournal, check
 from wallboard.logs import set_up, traced
+from wallboard.look import Look
+from wallboard.measure import standards_of
 from wallboard.now.pages import NowPages
 from wallboard.pages import Pages
 from wallboard.parse import Reader
@@ -62,6 +65,7 @@ from wallboard.render import Renderer
 from wallboard.screen import Source
 from wallboard.screens import Screens, build_of
 from wallboard.settings import Settings, SettingsError, read_settings, require_serving
+from wallboard.sights import Sights
 from wallboard.tv.admitting import Admitting
 from wallboard.tv.enrolment import Enrolment
 from wallboard.tv.entrance import Entrance
@@ -130,13 +134,20 @@ def create_app(settings: Settings) -> Starlette:
     desk = Desk(renderer.environment, clock, bell, front, boot=screens.boot, build=screens.build)
     exchange = BoardExchange(desk, boards, saving)
     editor = BoardPages(settings, desk, board, boards, saving, screens)
-    days = Days(
-        board, journal, settings.sqlite_path, clock, reader, terms_of(settings), retention_days=settings.retention_days
-    )
-    day_pages = DayPages(desk, days)
-    call_pages = CallPages(desk, days, Archive(settings.sqlite_path.resolve()), reader, clock)
-    now = NowPages(desk, renderer.environment, board, journal, clock, desk_rules_of(settings))
-    callbacks = CallbackPages(desk, renderer.environment, intake, journal, clock)
+
+    def look() -> Look:
+        """By which the desk measures."""
+        return Look(definition=boards.main, defaults=defaults)
+
+    def standards() -> Standards:
+        return standards_of(look(), settings.short_abandon_seconds * 1000)
+
+    days = Days(board, journal, settings.sqlite_path, clock, reader, standards, retention_days=settings.retention_days)
+    sights = Sights(boards, settings.recording_hosts)
+    day_pages = DayPages(desk, days, sights)
+    call_pages = CallPages(desk, days, Archive(settings.sqlite_path.resolve()), reader, clock, sights)
+    now = NowPages(desk, renderer.environment, board, journal, clock, look, days, sights)
+    callbacks = CallbackPages(desk, renderer.environment, intake, journal, clock, sights)
     newcomers, televisions, enrolment = Newcomers(), Televisions(), Enrolment(intake, paired)
     tvs = (
         Entrance(newcomers, keys, pages.draw, screens.build, lambda: intake.ready),

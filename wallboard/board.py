@@ -171,6 +171,10 @@ class Board:
         self.day(day).voicemails[admitted] += 1
         self.callers.file_voicemail(call, event.recorded_at, admitted)
 
+    def voicemails_of(self, day: date) -> Counter[str]:
+        """How many voicemails that count in the day each remembered call left, by the call's key."""
+        return Counter(key for (key, _), on in self._voicemail_days.items() if on == day and key in self.calls)
+
     def new_voicemails(self) -> Counter[str | None]:
         """Voicemails that nobody has dealt with, by box: those of every call that is remembered."""
         return self.callers.new_voicemails()

@@ -8,8 +8,6 @@ from wallboard.board import Rules
 from wallboard.boards.definitions import Definition, Targets
 from wallboard.boards.file import BoardsFileError, read_boards
 from wallboard.callbacks.phone import country_of
-from wallboard.day.explain import Terms
-from wallboard.now.floor import Rules as DeskRules
 from wallboard.settings import Settings, SettingsError
 from wallboard.totals import Thresholds
 
@@ -48,18 +46,3 @@ def defaults_of(settings: Settings) -> Targets:
         service_level_formula=settings.service_level_formula,
         service_level_target=settings.service_level_target,
     )
-
-
-def terms_of(settings: Settings) -> Terms:
-    """What stands in the desk's formulas, as the settings say."""
-    return Terms(
-        service_level_ms=settings.service_level_seconds * 1000,
-        short_abandon_ms=settings.short_abandon_seconds * 1000,
-        formula=settings.service_level_formula,
-        target=settings.service_level_target,
-    )
-
-
-def desk_rules_of(settings: Settings) -> DeskRules:
-    """When a caller waits long on the page Now, and how its service level is computed."""
-    return DeskRules(settings.service_level_seconds, settings.service_level_target, settings.service_level_formula)

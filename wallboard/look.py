@@ -1,18 +1,18 @@
 """What one board looks for: its definition over the settings' defaults; knows no board of calls, no time and no HTML.
 
-A choice of queues, ring groups or agents narrows the board: its tiles are the chosen ones, and its calls those
-that touch one of them. What is not chosen of a kind shows every tile of it, but brings no call in.
+What a choice of queues, ring groups or agents means is scope.py's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import msgspec
 
 from wallboard.boards.definitions import Definition, PlaceTargets, Targets
 from wallboard.events import Place
+from wallboard.scope import Agents, chosen_of
 from wallboard.settings import Formula
 from wallboard.views import Alarm
 
@@ -63,7 +63,7 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_narrowed(self) -> bool:
         """Something is chosen, so the board is not about the whole floor."""
-        return not (self.definition.queues is self.definition.ring_groups is self.definition.agents is None)
+        return chosen_of(self.definition).is_narrowed
 
     @property
     def chosen_places(self) -> tuple[Place, ...]:
@@ -71,21 +71,15 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
         return (*(Place("queue", name) for name in queues), *(Place("ring_group", name) for name in groups))
 
     def shows_place(self, place: Place) -> bool:
-        chosen = self.definition.queues if place.kind == "queue" else self.definition.ring_groups
-        return chosen is None or place.name in chosen
+        return chosen_of(self.definition).shows_place(place)
 
     def shows_agent(self, key: str, name: str | None) -> bool:
         """An agent is chosen by number or by name."""
-        chosen = self.definition.agents
-        return chosen is None or key in chosen or name in chosen
+        return chosen_of(self.definition).shows_agent(key, name)
 
-    def touches(self, places: Iterable[Place], agents: Iterable[tuple[str, str | None]]) -> bool:
+    def touches(self, places: Collection[Place], agents: Agents) -> bool:
         """Whether a call that visited these places and rang these agents (key and name) belongs on the board."""
-        if not self.is_narrowed:
-            return True
-        if not set(places).isdisjoint(self.chosen_places):
-            return True
-        return self.definition.agents is not None and any(self.shows_agent(*agent) for agent in agents)
+        return chosen_of(self.definition).touches(places, agents)
 
     def goals(self, place: Place | None = None) -> Goals:
         """The place's own targets, else the board's, else the settings'; without a place those of the board."""

@@ -7,7 +7,8 @@ import re
 from wallboard.boards.definitions import Masking
 from wallboard.calls import Call
 
-_DIGITS = re.compile(r"\+?\d(?:[\s().\-/]*\d){4,}")
+_DIGITS = re.compile(r"\+?\d(?:[\W_]*\d){4,}")
+"""Five digits or more with no letter between them, however they are set apart."""
 
 
 def mask(text: str | None) -> str:

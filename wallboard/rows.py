@@ -64,8 +64,8 @@ def _row(scene: Scene, call: Call, longest: bool) -> views.CallRow:
         result=_RESULTS[call.outcome()] if state == "ended" else "",
         caller=caller,
         number=number,
-        place=where(call),
-        agents=_agents(scene.board, list(call.offers if state == "ended" else call.phones())),
+        place=where(scene, call),
+        agents=_agents(scene, list(call.offers if state == "ended" else call.phones())),
         since_ms=milliseconds(since),
         talk_seconds=None if call.talk_ms is None else call.talk_ms // 1000,
         voicemail=bool(call.voicemails),
@@ -74,10 +74,11 @@ def _row(scene: Scene, call: Call, longest: bool) -> views.CallRow:
     )
 
 
-def where(call: Call) -> str:
-    return ", ".join(place.name for place in call.standing)
+def where(scene: Scene, call: Call) -> str:
+    """Of the places that the board is about; a call that has gone elsewhere stands nowhere here."""
+    return ", ".join(place.name for place in call.standing if scene.look.shows_place(place))
 
 
-def _agents(board: Board, agents: list[str]) -> str:
-    named = ", ".join(name_of(board, agent) for agent in agents[:_AGENTS_NAMED])
-    return named + (" …" if len(agents) > _AGENTS_NAMED else "")
+def _agents(scene: Scene, agents: list[str]) -> str:
+    shown = [name for key in agents if scene.look.shows_agent(key, name := name_of(scene.board, key))]
+    return ", ".join(shown[:_AGENTS_NAMED]) + (" …" if len(shown) > _AGENTS_NAMED else "")

@@ -73,6 +73,7 @@ def _networks(value: object) -> object:
 
 
 Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_networks)]
+_HOST = re.compile(r"(?:\*\.)?(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 Tokens = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
 Seconds = Annotated[int, Field(ge=0, le=86_400)]
 Timeout = Annotated[int, Field(ge=1, le=604_800)]
@@ -110,6 +111,9 @@ class Settings(BaseSettings):
     frame_ancestors: Tokens = Field((), validation_alias="WALLBOARD_FRAME_ANCESTORS")
     log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = Field(
         "info", validation_alias="WALLBOARD_LOG_LEVEL"
+    )
+    recording_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)] = Field(
+        (), validation_alias="WALLBOARD_RECORDING_HOSTS"
     )
     retention_days: int = Field(30, ge=1, le=3650, validation_alias="WALLBOARD_RETENTION_DAYS")
 
@@ -168,6 +172,14 @@ class Settings(BaseSettings):
             if not _ORIGIN.fullmatch(origin):
                 raise ValueError(f"{origin!r} is no https origin; write one such as https://signage.example.com")
         return origins
+
+    @field_validator("recording_hosts")
+    @classmethod
+    def _known_hosts(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        for host in hosts:
+            if not _HOST.fullmatch(host.lower()):
+                raise ValueError(f"{host!r} is no host; write names such as pbx.example.com or *.example.com")
+        return tuple(host.lower() for host in hosts)
 
     @cached_property
     def zone(self) -> ZoneInfo:

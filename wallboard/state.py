@@ -13,6 +13,7 @@ from wallboard.events import Place
 from wallboard.ledger import TRIGGERS, Ledger
 from wallboard.limits import Limit
 from wallboard.offers import Offer
+from wallboard.recordings import playable
 from wallboard.settings import Formula
 from wallboard.totals import AgentSums, Day, VisitSums
 from wallboard.usual import Health
@@ -54,11 +55,13 @@ def state(
     webhooks: dict[str, Any],
     journal: dict[str, Any],
     formula: Formula,
+    recording_hosts: tuple[str, ...] = (),
     types: Limit | None = None,
 ) -> dict[str, Any]:
     """The document of interface.md. Instants carry the board's offset; durations are seconds.
 
-    `limits` says by kind how many names are told apart and how often another came today; `types` is the intake's.
+    A recording is told only where it lies at one of `recording_hosts`. `limits` says by kind how many names are told
+    apart and how often another came today; `types` is the intake's.
     """
     board.settle(now)
     zone = board.rules.zone
@@ -104,7 +107,7 @@ def state(
             "outbound": {"placed": day.placed, "answered": day.placed_answered},
             "voicemails": {"today": day.voicemails.total(), "new": new.total()},
         },
-        "calls": [_call(board, call, iso) for call in (*live, *ended)],
+        "calls": [_call(board, call, iso, recording_hosts) for call in (*live, *ended)],
         "agents": [
             _agent(board, agent, day.agents.get(agent.key), iso)
             for agent in sorted(board.agents.values(), key=lambda agent: agent.key)
@@ -147,7 +150,7 @@ def _named(call: Call, kind: str) -> str | None:
     return best[-1].name if best else None
 
 
-def _call(board: Board, call: Call, iso: _Iso) -> dict[str, Any]:
+def _call(board: Board, call: Call, iso: _Iso, hosts: tuple[str, ...]) -> dict[str, Any]:
     presumed = board.is_presumed(call)
     current = "ended" if presumed else call.state()
     over = current == "ended" and not presumed
@@ -167,7 +170,7 @@ def _call(board: Board, call: Call, iso: _Iso) -> dict[str, Any]:
         "ended_at": iso(call.ended_at),
         "talk_seconds": _seconds(call.talk_ms),
         "voicemail": bool(call.voicemails),
-        "recording": call.recording,
+        "recording": playable(call.recording, hosts),
         "presumed_ended": presumed,
     }
 

@@ -13,7 +13,7 @@ from wallboard.boards.definitions import PanelKind
 from wallboard.events import Place
 from wallboard.look import Look
 from wallboard.notices import RANK, gravest, notices
-from wallboard.scene import Scene, key_of, milliseconds, waiting_since, worst
+from wallboard.scene import Scene, belongs, key_of, milliseconds, waiting_since, worst
 from wallboard.state import Standing
 from wallboard.totals import AgentSums, VisitSums
 from wallboard.usual import Health
@@ -68,7 +68,7 @@ def _hero(scene: Scene) -> views.Hero:
         longest_wait_since_ms=milliseconds(waiting_since(longest)) if longest else None,
         longest_wait_alarm=alarms[0] if alarms else "calm",
         longest_caller=" ".join(filter(None, scene.caller(longest))) if longest else "",
-        longest_place=rows.where(longest) if longest else "",
+        longest_place=rows.where(scene, longest) if longest else "",
         service_level_percent=_percent(level),
         service_level_target_percent=round(goals.service_level_target * 100),
         service_level_seconds=goals.service_level_seconds,
@@ -218,6 +218,7 @@ def _agents_shown(scene: Scene) -> list[Agent]:
 
 def _agent(scene: Scene, agent: Agent) -> views.AgentTile:
     calls = [scene.board.calls[call_id] for call_id in agent.calls]
+    calls = [call for call in calls if belongs(scene.board, scene.look, call)]
     sums = scene.day.agents.get(agent.key) or AgentSums()
     return views.AgentTile(
         key=key_of("agent", agent.key),

@@ -78,6 +78,10 @@ class Boards:
         )
         return tuple(order)
 
+    @property
+    def main(self) -> Definition:
+        return self._kept[MAIN].definition
+
     def get(self, slug: str) -> Kept | None:
         return self._kept.get(slug)
 

@@ -6,7 +6,7 @@ A change touches one caller, and a caller is worked out anew when somebody looks
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,6 +18,10 @@ from wallboard.calls import Call
 
 _KEPT_MARKS = 100
 _REMEMBERED = timedelta(days=2)
+
+
+def _everything(call: Call) -> bool:
+    return True
 
 
 class Callers:
@@ -112,8 +116,9 @@ class Callers:
         self._stale.clear()
         return self._lines.values()
 
-    def line(self, caller: str) -> Line | None:
-        return self._line(caller)
+    def line(self, caller: str, sees: Callable[[Call], bool] = _everything) -> Line | None:
+        """A caller's line; for somebody who `sees` not all calls without the tries and voicemails of the others."""
+        return self._line(caller, sees)
 
     def open(self) -> int:
         """How many callers wait to be rung back."""
@@ -144,14 +149,16 @@ class Callers:
             if key in self._boxes:
                 yield self._boxes[key]
 
-    def _line(self, caller: str) -> Line | None:
+    def _line(self, caller: str, sees: Callable[[Call], bool] = _everything) -> Line | None:
         calls = self._calls.get(caller)
         if not calls:
             return None
-        parts = [self._part(call) for call in calls.values()]
+        seen = [call for call in calls.values() if sees(call)]
+        parts = [self._part(call) for call in seen]
         if not any(part.tries or part.voicemails for part in parts):
             return None
-        names = [(call.started_at, call.caller_name) for call in calls.values() if call.caller_name and is_caller(call)]
+        parts += [Part((), (), self._part(call).contacts) for call in calls.values() if call not in seen]
+        names = [(call.started_at, call.caller_name) for call in seen if call.caller_name and is_caller(call)]
         return line_of(caller, max(names)[1] if names else None, parts, self._marks.get(caller, []))
 
     def _part(self, call: Call) -> Part:

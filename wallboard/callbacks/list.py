@@ -11,9 +11,11 @@ import msgspec
 from wallboard.board import Board
 from wallboard.callbacks.lines import Closing, Line, Mark, is_caller
 from wallboard.callbacks.phone import written
+from wallboard.callbacks.seen import lines_seen
 from wallboard.calls import Call
-from wallboard.now.filter import agent_name
-from wallboard.now.floor import duration, key_of_row, shown_number
+from wallboard.events import Place
+from wallboard.eyes import Eyes
+from wallboard.now.floor import duration, key_of_row
 
 PAGE = 100
 MOST = 1_000
@@ -31,13 +33,15 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class VoicemailLine(msgspec.Struct, frozen=True):
-    """`link` only where a browser may safely open it."""
+    """`link` only where the reader may be led there."""
 
     time: str
     link: str
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """`caller` and `tel` are told only to whom may ring back."""
+
     key: str
     caller: str
     name: str
@@ -70,16 +74,21 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
     heard: bool
 
 
-def compose(board: Board, now: datetime, asked: Asked, me: str) -> Listed:
-    """The lines that are asked for, newest first. `me` matters for `mine` alone."""
+def compose(eyes: Eyes, now: datetime, asked: Asked, me: str, secret: bytes = b"") -> Listed:
+    """The lines that are asked for, newest first. `me` matters for `mine` alone.
+
+    A row is told from the others by its caller's number, of which not even a digest that can be guessed may reach
+    somebody who may not see it: `secret` is hashed with it.
+    """
+    board = eyes.board
     board.settle(now)
-    lines = list(board.callers.lines())
-    finder = _Finder(asked, me)
+    lines = list(lines_seen(eyes))
+    finder = _Finder(eyes, asked, me)
     found = [line for line in lines if finder.wants(line)]
-    found.sort(key=lambda line: (line.last_at, line.caller), reverse=True)
+    found.sort(key=lambda line: (line.last_at, key_of_row(line.caller, secret)), reverse=True)
     is_open = [line for line in lines if line.closed is None]
     return Listed(
-        rows=tuple(_row(board, line, now) for line in found[: asked.most]),
+        rows=tuple(_row(eyes, line, now, secret) for line in found[: asked.most]),
         found=len(found),
         open=len(is_open),
         mine=sum(line.owner == me for line in is_open) if me else 0,
@@ -90,7 +99,8 @@ def compose(board: Board, now: datetime, asked: Asked, me: str) -> Listed:
 
 
 class _Finder:
-    def __init__(self, asked: Asked, me: str) -> None:
+    def __init__(self, eyes: Eyes, asked: Asked, me: str) -> None:
+        self._eyes = eyes
         self._asked = asked
         self._me = me
         self._text = asked.q.casefold()
@@ -112,40 +122,46 @@ class _Finder:
 
     def _is_of_queue(self, line: Line) -> bool:
         queue = self._asked.queue
-        return not queue or any(place.name == queue for one in line.tries for place in one.places)
+        return not queue or any(place.name == queue for place in self._places(line))
+
+    def _places(self, line: Line) -> list[Place]:
+        return self._eyes.places(place for one in line.tries for place in one.places)
 
     def _matches(self, line: Line) -> bool:
-        if self._digits and self._digits in "".join(filter(str.isdigit, line.number or "")):
+        """What is masked is not found by its digits."""
+        shown = self._eyes.sight.text
+        number = shown(line.number)
+        if self._digits and self._digits in "".join(filter(str.isdigit, number)):
             return True
-        note = line.note.text if line.note else None
-        places = [place.name for one in line.tries for place in one.places]
-        texts = (line.name, line.number, line.owner, note, *places)
+        note = shown(line.note.text) if line.note else ""
+        texts = (shown(line.name), number, line.owner, note, *(place.name for place in self._places(line)))
         return any(self._text in text.casefold() for text in texts if text)
 
 
-def _row(board: Board, line: Line, now: datetime) -> Row:
+def _row(eyes: Eyes, line: Line, now: datetime, secret: bytes) -> Row:
+    board, sight = eyes.board, eyes.sight
     stamp = _Stamp(board, now)
     waits = [one.wait_ms for one in line.tries if one.wait_ms is not None]
     return Row(
-        key=key_of_row(line.caller),
-        caller=line.caller,
-        name=line.name or "",
-        number=written(line.number) if line.number else "",
-        tel=line.number or "",
+        key=key_of_row(line.caller, secret),
+        caller=line.caller if sight.marks and sight.numbers else "",
+        name=sight.text(line.name),
+        number=sight.text(written(line.number)) if line.number else "",
+        tel=(line.number or "") if sight.numbers else "",
         times=len(line.tries),
         first=stamp(line.first_at),
         last=stamp(line.last_at),
         waited_longest=duration(max(waits) // 1000) if waits else "",
         waited_last=duration(waits[-1] // 1000) if waits else "",
-        where=_where(board, line),
-        voicemails=tuple(VoicemailLine(stamp(left.left_at), safe_link(left.link)) for left in line.voicemails),
+        where=_where(eyes, line),
+        voicemails=tuple(VoicemailLine(stamp(left.left_at), sight.recording(left.link)) for left in line.voicemails),
         is_short=line.is_short,
         is_open=line.closed is None,
         owner=line.owner or "",
         owned=stamp(line.owned_since) if line.owned_since else "",
-        closed=_closed(board, line.closed, stamp) if line.closed else "",
-        busy=", ".join(_busy(board, line)),
-        note=line.note.text if line.note else "",
+        closed=_closed(eyes, line.closed, stamp) if line.closed else "",
+        busy=", ".join(_busy(eyes, line)),
+        note=sight.text(line.note.text) if line.note else "",
         noted=_noted(line.note, stamp) if line.note else "",
     )
 
@@ -164,10 +180,6 @@ class _Stamp:
         return local.strftime("%a %H:%M")
 
 
-def safe_link(link: str | None) -> str:
-    return link if link and link.startswith("https://") else ""
-
-
 def until_ms(line: Line) -> int:
     return math.ceil(line.until.timestamp() * 1000)
 
@@ -176,28 +188,26 @@ def since_ms(line: Line) -> int:
     return math.floor(line.first_at.timestamp() * 1000)
 
 
-def _where(board: Board, line: Line) -> str:
-    places = dict.fromkeys(place.name for one in reversed(line.tries) for place in one.places)
+def _where(eyes: Eyes, line: Line) -> str:
+    places = dict.fromkeys(place for one in reversed(line.tries) for place in one.places)
     if places:
-        return ", ".join(places)
+        return ", ".join(place.name for place in eyes.places(places))
     numbers = (*(one.dialled_number for one in reversed(line.tries)), *(left.box for left in line.voicemails))
-    return ", ".join(dict.fromkeys(_dialled(board, number) for number in numbers if number))
+    return ", ".join(dict.fromkeys(_dialled(eyes, number) for number in numbers if number))
 
 
-def _dialled(board: Board, number: str) -> str:
-    if number in board.agents:
-        return agent_name(board, number)
-    return shown_number(number, board.rules.country)
+def _dialled(eyes: Eyes, number: str) -> str:
+    return eyes.agent(number) if number in eyes.board.agents else eyes.written(number)
 
 
-def _closed(board: Board, closed: Closing, stamp: _Stamp) -> str:
+def _closed(eyes: Eyes, closed: Closing, stamp: _Stamp) -> str:
     match closed.how:
         case "done":
             return f"Done by {closed.by}, {stamp(closed.at)}"
         case "rung_back":
-            return f"Rung back by {agent_name(board, closed.by)}, {stamp(closed.at)}" if closed.by else "Rung back"
+            return f"Rung back by {eyes.agent(closed.by)}, {stamp(closed.at)}" if closed.by else "Rung back"
         case _:
-            who = f" by {agent_name(board, closed.by)}" if closed.by else ""
+            who = f" by {eyes.agent(closed.by)}" if closed.by else ""
             return f"Rang again and was answered{who}, {stamp(closed.at)}"
 
 
@@ -205,18 +215,18 @@ def _noted(note: Mark, stamp: _Stamp) -> str:
     return f"{note.by}, {stamp(note.at)}"
 
 
-def _busy(board: Board, line: Line) -> Iterator[str]:
+def _busy(eyes: Eyes, line: Line) -> Iterator[str]:
     """What goes on with the caller at this moment."""
-    for call in board.callers.calls_of(line.caller):
-        if call.state() != "ended" and not board.is_presumed(call):
-            yield _doing(board, call)
+    for call in eyes.calls(eyes.board.callers.calls_of(line.caller)):
+        if call.state() != "ended" and not eyes.board.is_presumed(call):
+            yield _doing(eyes, call)
 
 
-def _doing(board: Board, call: Call) -> str:
-    agents = [agent_name(board, key) for key in call.phones()]
+def _doing(eyes: Eyes, call: Call) -> str:
+    agents = eyes.names(call.phones())
     if call.state() == "talking":
         return f"Talking with {agents[0]} now" if agents else "Talking now"
     if is_caller(call):
-        places = ", ".join(place.name for place in call.standing)
+        places = ", ".join(place.name for place in eyes.places(call.standing))
         return f"Waits in {places} now" if places else "Rings now"
     return f"{agents[0]} is ringing them now" if agents else "Is being rung now"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlencode
@@ -17,11 +18,15 @@ from wallboard.access.visitors import visitor_of
 from wallboard.callbacks.lines import LONGEST_NAME, LONGEST_NOTE, Line, Marked, MarkKind
 from wallboard.callbacks.list import MOST, PAGE, SHOWS, Asked, Listed, compose, since_ms, until_ms
 from wallboard.callbacks.phone import written
+from wallboard.callbacks.seen import line_seen
 from wallboard.clock import Clock
 from wallboard.desk import NO_STORE, Desk, Drawing, Drawings
+from wallboard.eyes import Eyes
 from wallboard.fields import clean
 from wallboard.intake import Intake
 from wallboard.journal import Journal, JournalUnavailable
+from wallboard.scope import Sight
+from wallboard.sights import Sights
 
 NAME_COOKIE = "wallboard_name"
 LIST = "/supervisor/callbacks"
@@ -43,14 +48,18 @@ class Said(msgspec.Struct, frozen=True):
 class CallbackPages:
     """`GET /supervisor/callbacks`, its living part, and the marks."""
 
-    def __init__(self, desk: Desk, templates: Environment, intake: Intake, journal: Journal, clock: Clock) -> None:
+    def __init__(
+        self, desk: Desk, templates: Environment, intake: Intake, journal: Journal, clock: Clock, sights: Sights
+    ) -> None:
         self._desk = desk
         self._templates = templates
         self._intake = intake
         self._board = intake.board
         self._journal = journal
         self._clock = clock
-        self._drawings: Drawings[tuple[Asked, str, int, int]] = Drawings()
+        self._sights = sights
+        self._secret = secrets.token_bytes(16)
+        self._drawings: Drawings[tuple[Asked, str, Sight, int, int]] = Drawings()
 
     def routes(self) -> Iterator[Way]:
         yield Way("/supervisor/callbacks", self.page, "GET", DESK)
@@ -60,7 +69,7 @@ class CallbackPages:
 
     async def page(self, request: Request) -> Response:
         """200 the whole page."""
-        asked, me = asked_of(request), name_of(request)
+        asked, me, eyes = asked_of(request), name_of(request), self._eyes(request)
         return self._desk.show(
             "callbacks/page.html",
             "callbacks",
@@ -68,15 +77,16 @@ class CallbackPages:
             me=me,
             query=query_of(asked),
             shows=SHOWS,
-            places=sorted({place.name for place in self._board.places}, key=str.casefold),
+            places=sorted({place.name for place in eyes.places(self._board.places)}, key=str.casefold),
+            marks=eyes.sight.marks,
             said=_TOLD.get(request.query_params.get("said", ""), Said("")),
-            listed=self._list(asked, me).html,
+            listed=self._list(asked, me, eyes).html,
             longest_name=LONGEST_NAME,
         )
 
     async def list(self, request: Request) -> Response:
         """200 the part that changes, for the filters of the page that asks."""
-        return self._list(asked_of(request), name_of(request)).answer(request)
+        return self._list(asked_of(request), name_of(request), self._eyes(request)).answer(request)
 
     async def mark(self, request: Request) -> Response:
         """200 the list and what became of it (303 to the page for a browser without script) · 400 · 413."""
@@ -86,13 +96,13 @@ class CallbackPages:
         kind = _MARKS.get(form.get("mark", ""))
         if kind is None or not form.get("caller"):
             return PlainTextResponse("There is no such mark.\n", 400)
-        asked, me = asked_of(request), name_of(request)
-        said = await self._mark(kind, form["caller"], form.get("text", ""), me)
+        asked, me, eyes = asked_of(request), name_of(request), self._eyes(request)
+        said = await self._mark(kind, form["caller"], form.get("text", ""), me, eyes)
         if request.headers.get("hx-request") != "true":
             told = {"said": "name"} if not me else {"said": "refused"} if said.is_refused else {}
             return RedirectResponse(f"{LIST}{query_of(asked, **told)}", 303, NO_STORE)
         html = self._templates.get_template("callbacks/said.html").render(said=said, query=query_of(asked), oob=True)
-        return HTMLResponse(self._list(asked, me).html + Markup(html), headers=NO_STORE)
+        return HTMLResponse(self._list(asked, me, eyes).html + Markup(html), headers=NO_STORE)
 
     async def name(self, request: Request) -> Response:
         """303 back to the list, the name kept for a year · 413."""
@@ -107,10 +117,10 @@ class CallbackPages:
             answer.delete_cookie(NAME_COOKIE, path="/")
         return answer
 
-    async def _mark(self, kind: MarkKind, caller: str, text: str, me: str) -> Said:
+    async def _mark(self, kind: MarkKind, caller: str, text: str, me: str, eyes: Eyes) -> Said:
         if not me:
             return _TOLD["name"]
-        line = self._board.callers.line(caller)
+        line = line_seen(eyes, caller)
         if line is None:
             return Said("That caller is not on the list any more.", is_refused=True)
         if (refusal := _refusal(kind, line, me)) is not None:
@@ -147,24 +157,31 @@ class CallbackPages:
             case _:
                 return Said(f"The note on {who} is kept." if told.text else f"The note on {who} is gone.")
 
-    def _list(self, asked: Asked, me: str) -> Drawing:
+    def _eyes(self, request: Request) -> Eyes:
+        return Eyes(self._board, self._sights.of(request))
+
+    def _list(self, asked: Asked, me: str, eyes: Eyes) -> Drawing:
         """Drawn once a second and entry for all who see the same."""
         now = self._clock.now()
         reader = me if self._is_seen_by(asked, me) else ""
-        key = (asked, reader, self._journal.head, int(now.timestamp()))
-        return self._drawings.get(key, lambda: self._draw(asked, compose(self._board, now, asked, reader), reader))
+        key = (asked, reader, eyes.sight, self._journal.head, int(now.timestamp()))
+        secret = b"" if eyes.sight.numbers else self._secret
+        return self._drawings.get(
+            key, lambda: self._draw(asked, compose(eyes, now, asked, reader, secret), reader, eyes.sight.marks)
+        )
 
     def _is_seen_by(self, asked: Asked, me: str) -> bool:
         """Whether the list looks different to `me` than to somebody who has taken nothing."""
         return bool(me) and (asked.show == "mine" or any(line.owner == me for line in self._board.callers.lines()))
 
-    def _draw(self, asked: Asked, listed: Listed, me: str) -> str:
+    def _draw(self, asked: Asked, listed: Listed, me: str, marks: bool) -> str:
         template = self._templates.get_template("callbacks/list.html")
         more = query_of(msgspec.structs.replace(asked, most=min(MOST, asked.most + PAGE)))
         return template.render(
             listed=listed,
             asked=asked,
             me=me,
+            marks=marks,
             query=query_of(asked),
             more=more,
             longest_note=LONGEST_NOTE,

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator
 
 import msgspec
 
-from wallboard.day.explain import AGENTS, AVERAGES, CALLS, VISITS, Number, call_numbers, visit_numbers
+from wallboard.day.explain import AGENTS, AVERAGES, CALLS, MESSAGES, VISITS, Number, Terms, call_numbers, visit_numbers
 from wallboard.day.rows import AgentRow, CallRow, VisitRow
 from wallboard.day.sheet import Sheet
 from wallboard.events import Place
@@ -18,6 +18,7 @@ from wallboard.events import Place
 LISTS: dict[str, Number] = {
     **VISITS,
     **CALLS,
+    **MESSAGES,
     **AGENTS,
     "waits": Number("Answered, with a known wait", AVERAGES["average_speed_of_answer"].words),
     "talks": Number("Answered, with a known talk", AVERAGES["average_handle_time"].words),
@@ -43,12 +44,19 @@ class Listed(msgspec.Struct, frozen=True):
 
 
 def calls_behind(
-    sheet: Sheet, number: str, places: Collection[Place], *, agent: str | None = None, filtered: bool = False
+    sheet: Sheet,
+    number: str,
+    places: Collection[Place],
+    *,
+    terms: Terms | None = None,
+    agent: str | None = None,
+    filtered: bool = False,
 ) -> list[Listed]:
     """The calls behind `number`, newest first. `places` are those of the page; if it is `filtered` by them, agents'
-    numbers are of calls that visited one of them.
+    numbers are of calls that visited one of them. `terms` are those of several places together, if none are given.
     """
-    found = list(_find(sheet, number, frozenset(places), agent, filtered))
+    asked = _Asked(number, frozenset(places), terms or sheet.terms_of(None), agent, filtered)
+    found = list(_find(sheet, asked))
     return sorted(found, key=lambda listed: (listed.row.started_at, listed.row.key), reverse=True)
 
 
@@ -57,9 +65,21 @@ def count(listed: list[Listed]) -> int:
     return sum(line.times for line in listed)
 
 
-def _find(sheet: Sheet, number: str, places: frozenset[Place], agent: str | None, filtered: bool) -> Iterator[Listed]:
+class _Asked(msgspec.Struct, frozen=True):
+    number: str
+    places: frozenset[Place]
+    terms: Terms
+    agent: str | None
+    filtered: bool
+
+
+def _find(sheet: Sheet, asked: _Asked) -> Iterator[Listed]:
+    number, places = asked.number, asked.places
     if number in AGENTS:
-        yield from _of_agent(sheet, number, places if filtered else None, agent)
+        yield from _of_agent(sheet, number, places if asked.filtered else None, asked.agent)
+        return
+    if number in MESSAGES:
+        yield from (Listed(row, times=count) for row, count in sheet.messages.values())
         return
     if number in CALLS:
         yield from (Listed(row) for row in sheet.rows.values() if number in call_numbers(row))
@@ -68,7 +88,7 @@ def _find(sheet: Sheet, number: str, places: frozenset[Place], agent: str | None
         yield from _longest(sheet, places)
         return
     for row, visit in _visits(sheet, places):
-        if number in visit_numbers(visit, sheet.terms):
+        if number in visit_numbers(visit, asked.terms):
             yield Listed(row, visit)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import aclosing
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -19,18 +19,21 @@ import structlog
 
 from wallboard.board import Board, Rules
 from wallboard.clock import Clock
-from wallboard.day.explain import Terms
+from wallboard.day.explain import Standards
 from wallboard.day.history import Head, Question
 from wallboard.day.intervals import Cuts
 from wallboard.day.recount import RecountFailed, recount
-from wallboard.day.rows import row_of
+from wallboard.day.rows import CallRow, row_of
+from wallboard.day.seen import Seen
 from wallboard.day.sheet import Sheet
 from wallboard.journal import Journal
 from wallboard.parse import Reader
+from wallboard.scope import Sight
 
 SLICE_SECONDS = 0.01
 LOOK_EVERY = 50
 MOST_ROWS = 100_000
+MOST_SEEN = 12
 MOST_REST_SECONDS = 0.9
 log = structlog.get_logger()
 
@@ -38,14 +41,14 @@ log = structlog.get_logger()
 class Live:
     """The sheet of a day that the live board still knows."""
 
-    def __init__(self, day: date, board: Board, terms: Terms) -> None:
+    def __init__(self, day: date, board: Board, standards: Standards) -> None:
         self._board = board
         self._heard: dict[str, datetime] = {}
         self._presumed: set[str] = set()
         self._turn = asyncio.Lock()
         self._began: float | None = None
         self._rests_until = 0.0
-        self.sheet = Sheet(day, Cuts.of(day, board.rules.zone, board.rules.day_starts_at), terms)
+        self.sheet = Sheet(day, Cuts.of(day, board.rules.zone, board.rules.day_starts_at), standards)
 
     async def brought_up(self, now: Callable[[], datetime]) -> Sheet:
         """The sheet with all that had been heard when this was called. Whoever asks meanwhile shares the work, and
@@ -78,12 +81,11 @@ class Live:
                 await asyncio.sleep(0)
                 until = time.monotonic() + SLICE_SECONDS
         sheet.agent_names = {agent.key: agent.name for agent in board.agents.values() if agent.name}
-        self._tell(sheet, day.voicemails.total(), tuple(day.losses))
+        sheet.tell(dict(self._messages()), tuple(day.losses))
 
-    def _tell(self, sheet: Sheet, voicemails: int, losses: tuple[int, ...]) -> None:
-        if (sheet.voicemails, sheet.losses) != (voicemails, losses):
-            sheet.voicemails, sheet.losses = voicemails, losses
-            sheet.version += 1
+    def _messages(self) -> Iterator[tuple[str, tuple[CallRow, int]]]:
+        for key, count in self._board.voicemails_of(self.sheet.day).items():
+            yield key, (self.sheet.rows.get(key) or row_of(self._board, self._board.calls[key]), count)
 
     def _bring_up_call(self, key: str, has_changed: bool) -> None:
         call = self._board.calls.get(key)
@@ -120,7 +122,7 @@ class Days:
         path: Path,
         clock: Clock,
         reader: Reader,
-        terms: Terms,
+        standards: Callable[[], Standards],
         *,
         retention_days: int,
     ) -> None:
@@ -129,10 +131,11 @@ class Days:
         self._path = path
         self._clock = clock
         self._reader = reader
-        self._terms = terms
+        self._standards = standards
         self._retention = timedelta(days=retention_days)
         self._live: dict[date, Live] = {}
         self._past: OrderedDict[_Known, Counting] = OrderedDict()
+        self._seen: OrderedDict[tuple[Sheet, Sight], Seen] = OrderedDict()
         self._one_at_a_time = asyncio.Lock()
 
     @property
@@ -154,6 +157,32 @@ class Days:
 
     async def sheet(self, day: date) -> Sheet | None:
         """The day's sheet, `None` while it is being counted; RecountFailed once if it could not be."""
+        sheet = await self._sheet(day)
+        if sheet is not None:
+            sheet.judge(self._standards())
+        return sheet
+
+    async def seen(self, day: date, sight: Sight) -> Sheet | None:
+        """The same as the sight lets through."""
+        whole = await self.sheet(day)
+        if whole is None or sight.is_whole:
+            return whole
+        key = (whole, sight)
+        if key not in self._seen:
+            self._seen[key] = Seen(whole, sight)
+        self._seen.move_to_end(key)
+        while len(self._seen) > MOST_SEEN:
+            self._seen.popitem(last=False)
+        return await self._seen[key].brought_up()
+
+    async def seen_or_none(self, day: date, sight: Sight) -> Sheet | None:
+        """The same, `None` also where it could not be counted."""
+        try:
+            return await self.seen(day, sight)
+        except RecountFailed:
+            return None
+
+    async def _sheet(self, day: date) -> Sheet | None:
         if self.is_live(day):
             return await self._live_sheet(day)
         key = (day, self._journal.epoch, self._clock.steps, self._late_news(day))
@@ -167,13 +196,6 @@ class Days:
             raise RecountFailed("the counting was broken off" if counting.task.cancelled() else str(error))
         self._past.move_to_end(key)
         return counting.sheet
-
-    async def sheet_or_none(self, day: date) -> Sheet | None:
-        """The same, `None` also where it could not be counted."""
-        try:
-            return await self.sheet(day)
-        except RecountFailed:
-            return None
 
     def has(self, day: date) -> bool:
         """Within retention, and not to come."""
@@ -195,12 +217,12 @@ class Days:
             del self._live[known]
         live = self._live.get(day)
         if live is None:
-            live = self._live[day] = Live(day, self._board, self._terms)
+            live = self._live[day] = Live(day, self._board, self._standards())
         return await live.brought_up(self._clock.now)
 
     def _begin(self, day: date) -> Counting:
         cuts = Cuts.of(day, self.rules.zone, self.rules.day_starts_at)
-        sheet = Sheet(day, cuts, self._terms)
+        sheet = Sheet(day, cuts, self._standards())
         return Counting(sheet, asyncio.create_task(self._count(sheet)))
 
     async def _count(self, sheet: Sheet) -> None:
@@ -227,7 +249,8 @@ async def _fill(sheet: Sheet, question: Question) -> None:
     async with aclosing(recount(question)) as pieces:
         async for piece in pieces:
             if isinstance(piece, Head):
-                sheet.agent_names, sheet.voicemails, sheet.losses = piece.agent_names, piece.voicemails, piece.losses
+                sheet.agent_names = piece.agent_names
+                sheet.tell({row.key: (row, count) for row, count in piece.messages}, piece.losses)
                 continue
             for row in piece:
                 sheet.put(row)

@@ -1,26 +1,42 @@
 """Every number of the desk: which calls count in it, and its formula in words; knows no sum, no page and no board.
 
 Which visit counts in which number is said once, here: sums, the lists of calls behind them, and the words all come
-from it, so that none can tell another story than the others. Formulas: call-model.md, "Numbers".
+from it, so that none can tell another story than the others. The ratios themselves are figures.py's.
 """
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import msgspec
 
 from wallboard.day.rows import CallRow, VisitRow
+from wallboard.events import Place
+from wallboard.figures import Ratio
 from wallboard.settings import Formula
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
-    """The settings in the formulas. `target` is a ratio."""
+    """The settings in the formulas. `target` is a ratio; `whose` says in words who has set it and the rest."""
 
     service_level_ms: int = 20_000
     short_abandon_ms: int = 5_000
     formula: Formula = "default"
     target: float = 0.8
+    whose: str = ""
+
+    @property
+    def said(self) -> str:
+        """`80 % within 20 s`."""
+        return f"{self.target * 100:.0f} % within {_seconds(self.service_level_ms)}"
+
+
+class Standards(msgspec.Struct, frozen=True):
+    """By which terms what is counted: one queue or ring group by its `own`, all else by the `general` ones."""
+
+    general: Terms = Terms()
+    own: dict[Place, Terms] = {}
+
+    def of(self, place: Place | None) -> Terms:
+        return self.own.get(place, self.general) if place else self.general
 
 
 class Number(msgspec.Struct, frozen=True):
@@ -28,16 +44,6 @@ class Number(msgspec.Struct, frozen=True):
 
     title: str
     words: str
-
-
-class Ratio(msgspec.Struct, frozen=True):
-    """A formula of counts: (the sum of `top` − `top_less`) ÷ (the sum of `bottom` − `less`)."""
-
-    title: str
-    top: tuple[str, ...]
-    bottom: tuple[str, ...]
-    less: tuple[str, ...] = ()
-    top_less: tuple[str, ...] = ()
 
 
 VISITS: dict[str, Number] = {
@@ -69,19 +75,6 @@ _PARTS = {
     "abandoned_in_time": "abandoned within {T}",
     "abandoned_late": "abandoned after more than {T}",
 }
-_CLOSED = ("answered", "abandoned", "unanswered")
-LEVELS: dict[Formula, Ratio] = {
-    "default": Ratio("Service level, short abandons left out", ("answered_in_time",), _CLOSED, ("short_abandoned",)),
-    "strict": Ratio("Service level, strict", ("answered_in_time",), _CLOSED),
-    "answered_only": Ratio("Service level, of the answered only", ("answered_in_time",), ("answered",)),
-    "late_abandons": Ratio(
-        "Service level, late abandons only", ("answered_in_time",), ("answered", "unanswered", "abandoned_late")
-    ),
-    "abandons_credited": Ratio(
-        "Service level, early abandons credited", ("answered_in_time", "abandoned_in_time"), _CLOSED
-    ),
-}
-ABANDON_RATE = Ratio("Abandon rate", ("abandoned",), _CLOSED, ("short_abandoned",), ("short_abandoned",))
 CALLS: dict[str, Number] = {
     "inbound_offered": Number("Inbound calls", "distinct inbound calls, however many queues they visited"),
     "inbound_answered": Number("Answered calls", "inbound calls that anybody answered"),
@@ -94,6 +87,9 @@ CALLS: dict[str, Number] = {
     ),
     "outbound_placed": Number("Outbound calls", "calls that agents placed"),
     "outbound_answered": Number("Outbound answered", "calls that agents placed and that were answered"),
+}
+MESSAGES: dict[str, Number] = {
+    "voicemails": Number("Voicemails", "distinct voicemails that were recorded on this day"),
 }
 AGENTS: dict[str, Number] = {
     "agent_answered": Number("Answered", "calls that the agent answered"),
@@ -128,19 +124,6 @@ def call_numbers(row: CallRow) -> tuple[str, ...]:
     return ("inbound_offered", standing, *(("presumed_ended",) if row.presumed else ()))
 
 
-class Counts(Protocol):
-    """Whatever has the counts of VISITS as attributes."""
-
-    @property
-    def offered(self) -> int: ...
-
-
-def share(ratio: Ratio, counts: Counts) -> float | None:
-    """The ratio, 0 to 1; `None` where its denominator is 0, never 100 %."""
-    bottom = _sum(ratio.bottom, counts) - _sum(ratio.less, counts)
-    return (_sum(ratio.top, counts) - _sum(ratio.top_less, counts)) / bottom if bottom > 0 else None
-
-
 def words_of(ratio: Ratio, terms: Terms) -> str:
     """The formula, such as: answered within 20 s ÷ (answered + abandoned + unanswered − abandoned under 5 s)."""
     return f"{_sum_words(ratio.top, ratio.top_less, terms)} ÷ {_sum_words(ratio.bottom, ratio.less, terms)}"
@@ -148,10 +131,6 @@ def words_of(ratio: Ratio, terms: Terms) -> str:
 
 def words(number: Number, terms: Terms) -> str:
     return _filled(number.words, terms)
-
-
-def _sum(names: tuple[str, ...], counts: Counts) -> int:
-    return sum(getattr(counts, name) for name in names)
 
 
 def _sum_words(names: tuple[str, ...], less: tuple[str, ...], terms: Terms) -> str:

@@ -14,12 +14,13 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime, timedelta
 
 from wallboard.day.choice import Choice
-from wallboard.day.explain import LEVELS, share
+from wallboard.day.explain import Terms
 from wallboard.day.figures import COLUMNS, intervals_of, value_of
 from wallboard.day.rows import CallRow
-from wallboard.day.scope import places_of
+from wallboard.day.scope import places_of, terms_of
 from wallboard.day.sheet import AgentTally, Sheet, Tally
 from wallboard.events import Place
+from wallboard.figures import LEVELS, share
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
@@ -54,9 +55,9 @@ def name_of(day: date, what: str, choice: Choice) -> str:
 
 def intervals(choice: Choice, sheet: Sheet) -> bytes:
     """The whole day, intervals without a visit included."""
-    width = timedelta(minutes=choice.width)
+    width, terms = timedelta(minutes=choice.width), terms_of(choice, sheet)
     lines = (
-        (_iso(sheet, sheet.cuts.start + n * width), *_figures(interval.tally, sheet))
+        (_iso(sheet, sheet.cuts.start + n * width), *_figures(interval.tally, terms))
         for n, interval in enumerate(intervals_of(choice, sheet, whole_day=True))
     )
     return written(("interval_start", *_headers()), lines)
@@ -65,7 +66,8 @@ def intervals(choice: Choice, sheet: Sheet) -> bytes:
 def places(kind: str, choice: Choice, sheet: Sheet) -> bytes:
     """Every queue, or ring group, of the choice."""
     named = places_of(choice, sheet) if choice.place and choice.kind == kind else sheet.places(kind)
-    return written((kind, *_headers()), ((place.name, *_figures(sheet.place(place), sheet)) for place in named))
+    lines = ((place.name, *_figures(sheet.place(place), sheet.terms_of(place))) for place in named)
+    return written((kind, *_headers()), lines)
 
 
 def agents(choice: Choice, sheet: Sheet) -> bytes:
@@ -97,11 +99,13 @@ def _is_of(place: Place, choice: Choice) -> bool:
 def _headers() -> Iterator[str]:
     yield from (f"{key}{_UNITS.get(key, '')}" for key in COLUMNS)
     yield from (f"service_level_{formula}" for formula in LEVELS)
+    yield from ("service_level_seconds", "service_level_target")
 
 
-def _figures(tally: Tally, sheet: Sheet) -> Iterator[Value]:
-    yield from (value_of(key, tally, sheet) for key in COLUMNS)
+def _figures(tally: Tally, terms: Terms) -> Iterator[Value]:
+    yield from (value_of(key, tally, terms) for key in COLUMNS)
     yield from (share(ratio, tally) for ratio in LEVELS.values())
+    yield from (terms.service_level_ms / 1000, terms.target)
 
 
 def _agent(agent: str, tally: AgentTally, sheet: Sheet) -> tuple[Value, ...]:

@@ -9,9 +9,10 @@ import msgspec
 from wallboard.day import words as say
 from wallboard.day.behind import BEHIND
 from wallboard.day.choice import Choice
-from wallboard.day.explain import ABANDON_RATE, AVERAGES, CALLS, LEVELS, VISITS, share, words, words_of
-from wallboard.day.scope import places_of, scope_name
-from wallboard.day.sheet import NOTHING, Sheet, Tally, total
+from wallboard.day.explain import AVERAGES, CALLS, MESSAGES, VISITS, Terms, words, words_of
+from wallboard.day.scope import places_of, scope_name, terms_of
+from wallboard.day.sheet import Sheet, Tally, total
+from wallboard.figures import ABANDON_RATE, LEVELS, share
 
 _COUNTS = ("offered", "answered", "abandoned", "unanswered", "open", "short_abandoned", "answered_in_time")
 _RATIOS = ("service_level", "abandon_rate")
@@ -54,16 +55,18 @@ class Interval(msgspec.Struct, frozen=True):
 
 def figures_of(choice: Choice, sheet: Sheet) -> list[Figure]:
     """The head of the page: all numbers of the queues or ring groups that it is about."""
-    tally = sheet.over(places_of(choice, sheet))
-    return [_figure(key, tally, choice, sheet) for key in COLUMNS]
+    terms = terms_of(choice, sheet)
+    tally = sheet.over(places_of(choice, sheet), terms)
+    return [_figure(key, tally, choice.but(day=sheet.day), terms) for key in COLUMNS]
 
 
-def _figure(key: str, tally: Tally, choice: Choice, sheet: Sheet) -> Figure:
-    cell = cell_of(key, tally, choice, sheet)
-    remark = f"target {sheet.terms.target * 100:.0f} %" if key == "service_level" else ""
-    if cell.alarm == "warn":
-        remark = f"under the {remark}"
-    return Figure(key, title_of(key), cell.text, words_for(key, sheet), cell.address, cell.alarm, remark)
+def _figure(key: str, tally: Tally, choice: Choice, terms: Terms) -> Figure:
+    cell = cell_of(key, tally, choice, terms)
+    remark, told = "", words_for(key, terms)
+    if key == "service_level":
+        remark = f"{'under the ' if cell.alarm == 'warn' else ''}target {terms.target * 100:.0f} %"
+        told += f". Target: {terms.said}, {terms.whose}" if terms.whose else ""
+    return Figure(key, title_of(key), cell.text, told, cell.address, cell.alarm, remark)
 
 
 def call_figures(choice: Choice, sheet: Sheet) -> list[Figure]:
@@ -72,8 +75,11 @@ def call_figures(choice: Choice, sheet: Sheet) -> list[Figure]:
         Figure(key, number.title, f"{sheet.calls[key]:,}", number.words, choice.calls(sheet.day, key))
         for key, number in CALLS.items()
     ]
-    told = "distinct voicemails that were recorded on this day"
-    return [*found, Figure("voicemails", "Voicemails", f"{sheet.voicemails:,}", told)]
+    left = [
+        Figure(key, number.title, f"{sheet.voicemails:,}", number.words, choice.calls(sheet.day, key))
+        for key, number in MESSAGES.items()
+    ]
+    return [*found, *left]
 
 
 def title_of(key: str) -> str:
@@ -82,28 +88,29 @@ def title_of(key: str) -> str:
     return {"service_level": "Service level", "abandon_rate": "Abandon rate"}.get(key, key)
 
 
-def words_for(key: str, sheet: Sheet) -> str:
+def words_for(key: str, terms: Terms) -> str:
     """The formula of a column in words, with the settings in it."""
     if key == "service_level":
-        return words_of(LEVELS[sheet.terms.formula], sheet.terms)
+        return words_of(LEVELS[terms.formula], terms)
     if key == "abandon_rate":
-        return words_of(ABANDON_RATE, sheet.terms)
-    return words({**VISITS, **AVERAGES}[key], sheet.terms)
+        return words_of(ABANDON_RATE, terms)
+    return words({**VISITS, **AVERAGES}[key], terms)
 
 
-def value_of(key: str, tally: Tally, sheet: Sheet) -> Value:
+def value_of(key: str, tally: Tally, terms: Terms) -> Value:
     if key == "service_level":
-        return share(LEVELS[sheet.terms.formula], tally)
+        return share(LEVELS[terms.formula], tally)
     if key == "abandon_rate":
         return share(ABANDON_RATE, tally)
     value: Value = getattr(tally, key)
     return value
 
 
-def cell_of(key: str, tally: Tally, choice: Choice, sheet: Sheet) -> Cell:
-    value = value_of(key, tally, sheet)
-    low = key == "service_level" and value is not None and value < sheet.terms.target
-    address = choice.calls(sheet.day, BEHIND.get(key, key)) if value else None
+def cell_of(key: str, tally: Tally, choice: Choice, terms: Terms) -> Cell:
+    """`choice` names its day."""
+    value = value_of(key, tally, terms)
+    low = key == "service_level" and value is not None and value < terms.target
+    address = choice.calls(choice.day, BEHIND.get(key, key)) if value and choice.day else None
     return Cell(text_of(key, value), address, "warn" if low else "calm")
 
 
@@ -116,43 +123,61 @@ def text_of(key: str, value: Value) -> str:
 def intervals_of(choice: Choice, sheet: Sheet, *, whole_day: bool = False) -> list[Interval]:
     """From the first interval with a visit to the last; none where there is no visit. Or the whole day."""
     size = choice.width // 15
-    quarters = sheet.by_quarter(places_of(choice, sheet))
+    terms = terms_of(choice, sheet)
+    quarters = sheet.by_quarter(places_of(choice, sheet), terms)
     if not quarters and not whole_day:
         return []
     first, last = (0, sheet.cuts.quarters - 1) if whole_day else (min(quarters), max(quarters))
     starts = range(first // size * size, last + 1, size)
-    return [_interval(start, size, quarters, sheet) for start in starts]
+    return [_interval(start, size, quarters, sheet, terms) for start in starts]
 
 
-def _interval(start: int, size: int, quarters: dict[int, Tally], sheet: Sheet) -> Interval:
+def _interval(start: int, size: int, quarters: dict[int, Tally], sheet: Sheet, terms: Terms) -> Interval:
     tally = total(quarters[n] for n in range(start, start + size) if n in quarters)
     label = sheet.cuts.label(start)
     span = f"{label}–{sheet.cuts.label(start + size)}"
-    return Interval(start, label, span, tally, share(LEVELS[sheet.terms.formula], tally))
+    return Interval(start, label, span, tally, share(LEVELS[terms.formula], tally))
 
 
-def interval_table(intervals: Sequence[Interval], sheet: Sheet) -> list[tuple[str, list[str]]]:
+def interval_table(intervals: Sequence[Interval], terms: Terms) -> list[tuple[str, list[str]]]:
     """The numbers of the picture: span, and the columns of INTERVAL_COLUMNS."""
     return [
-        (interval.span, [text_of(key, value_of(key, interval.tally, sheet)) for key in INTERVAL_COLUMNS])
+        (interval.span, [text_of(key, value_of(key, interval.tally, terms)) for key in INTERVAL_COLUMNS])
         for interval in intervals
     ]
 
 
-def level_table(choice: Choice, sheet: Sheet) -> list[tuple[str, list[str]]]:
-    """Name by name the service level by every formula, in the order of LEVELS."""
+def level_table(choice: Choice, sheet: Sheet) -> list[tuple[str, str, list[str]]]:
+    """Name by name, its target where it has one of its own, and the service level by every formula of LEVELS."""
     places = places_of(choice, sheet)
-    named = [(place.name, sheet.place(place)) for place in places]
+    named = [(place.name, sheet.terms_of(place), sheet.place(place)) for place in places]
     if len(named) != 1:
-        named.append((scope_name(choice, sheet), total(tally for _, tally in named) if named else NOTHING))
-    return [(name, [say.percent(share(ratio, tally)) for ratio in LEVELS.values()]) for name, tally in named]
-
-
-def level_words(sheet: Sheet) -> list[tuple[str, str, str, bool]]:
-    """Key, title and words of every formula, and whether it is the one that is set."""
+        named.append((scope_name(choice, sheet), sheet.terms_of(None), sheet.over(places)))
     return [
-        (key, ratio.title, words_of(ratio, sheet.terms), key == sheet.terms.formula) for key, ratio in LEVELS.items()
+        (
+            name,
+            f"within {terms.service_level_ms / 1000:g} s" if terms != sheet.terms_of(None) else "",
+            [say.percent(share(ratio, tally)) for ratio in LEVELS.values()],
+        )
+        for name, terms, tally in named
     ]
+
+
+def level_words(choice: Choice, sheet: Sheet) -> list[tuple[str, str, str, bool]]:
+    """Key, title and words of every formula, and whether it is the one that is set."""
+    terms = terms_of(choice, sheet)
+    return [(key, ratio.title, words_of(ratio, terms), key == terms.formula) for key, ratio in LEVELS.items()]
+
+
+def target_words(choice: Choice, sheet: Sheet) -> list[str]:
+    """Whose targets the shown service levels go by, a sentence each: the general ones, then those of their own."""
+    general, own = sheet.standards.general, sheet.standards.own
+    if choice.place is not None:
+        terms = terms_of(choice, sheet)
+        return [f"Target: {terms.said}, {terms.whose}."] if terms.whose else []
+    said = [f"Target: {general.said}, {general.whose}."] if general.whose else []
+    shown = [place for place in places_of(choice, sheet) if place in own]
+    return [*said, *(f"{place.name}: {own[place].said}, {own[place].whose}." for place in shown)]
 
 
 def losses_words(sheet: Sheet) -> str:

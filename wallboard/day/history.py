@@ -47,7 +47,7 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
 
     calls: int
     agent_names: dict[str, str]
-    voicemails: int
+    messages: list[tuple[CallRow, int]]
     losses: tuple[int, ...]
 
 
@@ -69,7 +69,7 @@ def fold(question: Question) -> tuple[Head, Iterator[CallRow]]:
     head = Head(
         calls=len(calls),
         agent_names={agent.key: agent.name for agent in board.agents.values() if agent.name},
-        voicemails=day.voicemails.total(),
+        messages=[(row_of(board, board.calls[key]), n) for key, n in board.voicemails_of(question.day).items()],
         losses=tuple(day.losses),
     )
     return head, (row_of(board, call) for call in calls)

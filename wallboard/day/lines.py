@@ -68,10 +68,12 @@ def call_line(row: CallRow, sheet: Sheet, visit: VisitRow | None = None, times: 
 def result_of(row: CallRow) -> str:
     if row.presumed:
         return "Presumed ended"
+    if not row.counts:
+        return "Voicemail"
     said = _RESULTS[row.outcome] if row.outcome else row.state.capitalize()
     return f"{said}, voicemail" if row.voicemail else said
 
 
 def caller_of(row: CallRow) -> str:
-    """The one place that decides how much of a caller the desk shows: all of it, for its readers are supervisors."""
+    """How much of it a reader may see was decided before it became a row."""
     return " ".join(filter(None, (row.caller_name, row.caller_number))) or "Unknown caller"

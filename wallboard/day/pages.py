@@ -25,6 +25,8 @@ from wallboard.day.explain import words
 from wallboard.day.recount import RecountFailed
 from wallboard.day.sheet import Sheet
 from wallboard.desk import NO_STORE, Desk
+from wallboard.scope import Sight
+from wallboard.sights import Sights
 
 CALLS_A_PAGE = 100
 _DRAWN_KEPT = 16
@@ -40,10 +42,11 @@ _FILES: dict[str, Callable[[Choice, Sheet], bytes]] = {
 class DayPages:
     """Everything under /supervisor/day."""
 
-    def __init__(self, desk: Desk, days: Days) -> None:
+    def __init__(self, desk: Desk, days: Days, sights: Sights) -> None:
         self._desk = desk
         self._days = days
-        self._drawn: OrderedDict[tuple[str, date, int], Response] = OrderedDict()
+        self._sights = sights
+        self._drawn: OrderedDict[tuple[str, date, int, Sight], Response] = OrderedDict()
 
     def routes(self) -> Iterator[Way]:
         yield Way("/supervisor/day", self.day, "GET", DESK)
@@ -63,7 +66,7 @@ class DayPages:
         if not self._days.has(shown):
             return self._no_day()
         try:
-            sheet = await self._days.sheet(shown)
+            sheet = await self._days.seen(shown, self._sights.of(request))
         except RecountFailed as error:
             return self._page("day/day.html", chosen, shown, state="failed", reason=str(error), status=200)
         if sheet is None:
@@ -80,11 +83,11 @@ class DayPages:
             return Response(status_code=204, headers={"HX-Location": json.dumps(where), **NO_STORE})
         if seen == str(sheet.version):
             return Response(status_code=204, headers=NO_STORE)
-        return self._drawn_once(chosen, sheet)
+        return self._drawn_once(chosen, sheet, self._sights.of(request))
 
-    def _drawn_once(self, chosen: Choice, sheet: Sheet) -> Response:
+    def _drawn_once(self, chosen: Choice, sheet: Sheet, sight: Sight) -> Response:
         """The moving part, drawn once for all who look at the same."""
-        key = (chosen.address, sheet.day, sheet.version)
+        key = (chosen.address, sheet.day, sheet.version, sight)
         if key not in self._drawn:
             self._drawn[key] = self._page(
                 "day/moving.html", chosen, sheet.day, state="shown", reason="", **_values(chosen, sheet)
@@ -98,12 +101,13 @@ class DayPages:
         day, number = self._day_of(request), request.query_params.get("number", "")
         if day is None or number not in LISTS or not self._days.has(day):
             return self._no_day()
-        sheet = await self._days.sheet_or_none(day)
+        sheet = await self._days.seen_or_none(day, self._sights.of(request))
         chosen, agent = choice.read(day, request.query_params), request.query_params.get("agent") or None
         if sheet is None:
             return self._page("day/day.html", chosen, day, state="counting", reason="", again=str(request.url))
+        terms = scope.terms_of(chosen, sheet)
         listed = calls_behind(
-            sheet, number, scope.places_of(chosen, sheet), agent=agent, filtered=chosen.place is not None
+            sheet, number, scope.places_of(chosen, sheet), terms=terms, agent=agent, filtered=chosen.place is not None
         )
         pages = max(1, -(-len(listed) // CALLS_A_PAGE))
         page = min(max(_whole(request.query_params.get("page")), 1), pages)
@@ -114,7 +118,7 @@ class DayPages:
             "day",
             title=LISTS[number].title,
             whose=whose,
-            words=words(LISTS[number], sheet.terms),
+            words=words(LISTS[number], terms),
             count=count(listed),
             heading=say.heading(day, self._days.today),
             back=chosen.address,
@@ -131,7 +135,7 @@ class DayPages:
         day, what = self._day_of(request), request.path_params["what"]
         if day is None or what not in _FILES or not self._days.has(day):
             return self._no_day()
-        sheet = await self._days.sheet_or_none(day)
+        sheet = await self._days.seen_or_none(day, self._sights.of(request))
         if sheet is None:
             return Response(
                 "This day is being counted. Try again in a moment.\n", 503, {"Retry-After": "2", **NO_STORE}
@@ -198,17 +202,18 @@ class DayPages:
 
 
 def _values(chosen: Choice, sheet: Sheet) -> dict[str, Any]:
-    intervals = day_figures.intervals_of(chosen, sheet)
+    intervals, terms = day_figures.intervals_of(chosen, sheet), scope.terms_of(chosen, sheet)
     return {
         "seen": f"{sheet.day}/{sheet.version}",
         "scope": scope.scope_name(chosen, sheet),
         "ways": list(scope.ways(chosen, sheet)),
         "figures": day_figures.figures_of(chosen, sheet),
         "call_figures": day_figures.call_figures(chosen, sheet),
-        "intervals": day_figures.interval_table(intervals, sheet),
-        "picture": charts.picture(intervals, minutes=chosen.width, target=sheet.terms.target) if intervals else None,
+        "intervals": day_figures.interval_table(intervals, terms),
+        "picture": charts.picture(intervals, minutes=chosen.width, target=terms.target) if intervals else None,
         "levels": day_figures.level_table(chosen, sheet),
-        "level_words": day_figures.level_words(sheet),
+        "level_words": day_figures.level_words(chosen, sheet),
+        "targets": day_figures.target_words(chosen, sheet),
         "tables": day_tables.tables(chosen, sheet),
         "ended": call_lines.ended_calls(chosen, sheet),
         "losses": day_figures.losses_words(sheet),

@@ -13,7 +13,7 @@ from wallboard.board import Board
 from wallboard.calls import Call, CallState, Outcome
 from wallboard.events import Place
 from wallboard.offers import Visit
-from wallboard.totals import contribution
+from wallboard.totals import AgentPart, contribution
 
 
 class VisitRow(msgspec.Struct, frozen=True, gc=False):
@@ -37,7 +37,9 @@ class AgentRow(msgspec.Struct, frozen=True, gc=False):
 
 
 class CallRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One call that counts. `outcome` is `None` until it is over; `key` tells it from namesakes with the same `id`."""
+    """One call. `outcome` is `None` until it is over; `key` tells it from namesakes with the same `id`; `others` are
+    the agents whom it was offered and who have nothing of it. Of a voicemail alone it is that somebody called in.
+    """
 
     key: str
     id: str
@@ -59,6 +61,12 @@ class CallRow(msgspec.Struct, frozen=True, kw_only=True):
     voicemail: bool
     visits: tuple[VisitRow, ...]
     agents: tuple[AgentRow, ...]
+    others: tuple[str, ...] = ()
+
+    @property
+    def counts(self) -> bool:
+        """More is known of it than a voicemail."""
+        return bool(self.visits or self.agents or self.others)
 
 
 def row_of(board: Board, call: Call) -> CallRow:
@@ -73,7 +81,7 @@ def row_of(board: Board, call: Call) -> CallRow:
         last_received_at=call.last_received_at,
         answered_at=call.answered_at,
         ended_at=call.ended_at,
-        inbound=part.inbound,
+        inbound=part.inbound or not call.counts,
         answered=part.answered,
         ended=part.ended,
         presumed=board.is_presumed(call),
@@ -91,9 +99,14 @@ def row_of(board: Board, call: Call) -> CallRow:
         agents=tuple(
             AgentRow(told.agent, told.answered, told.missed, told.outbound, told.talk_ms)
             for told in part.agents
-            if told.answered or told.missed or told.outbound or told.talk_ms
+            if _has_any(told)
         ),
+        others=tuple(told.agent for told in part.agents if not _has_any(told)),
     )
+
+
+def _has_any(told: AgentPart) -> bool:
+    return bool(told.answered or told.missed or told.outbound or told.talk_ms)
 
 
 def entered_at(call: Call, visit: Visit) -> datetime:

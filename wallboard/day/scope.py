@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from wallboard.day.choice import Choice
-from wallboard.day.explain import CALLS
+from wallboard.day.explain import CALLS, MESSAGES, Terms
 from wallboard.day.sheet import Sheet
 from wallboard.events import Place
 
@@ -24,6 +24,11 @@ def places_of(choice: Choice, sheet: Sheet) -> list[Place]:
     return sheet.places(kind)
 
 
+def terms_of(choice: Choice, sheet: Sheet) -> Terms:
+    """By which terms its numbers are counted: those of the one that was chosen, or of all together."""
+    return sheet.terms_of(places_of(choice, sheet)[0] if choice.place is not None else None)
+
+
 def scope_name(choice: Choice, sheet: Sheet) -> str:
     if choice.place is not None:
         return choice.place
@@ -32,7 +37,7 @@ def scope_name(choice: Choice, sheet: Sheet) -> str:
 
 def scope_of(number: str, choice: Choice, sheet: Sheet) -> str:
     """Whose number a list is of."""
-    return "All calls" if number in CALLS else scope_name(choice, sheet)
+    return "All calls" if number in CALLS or number in MESSAGES else scope_name(choice, sheet)
 
 
 def ways(choice: Choice, sheet: Sheet) -> Iterator[tuple[str, str, bool]]:

@@ -11,7 +11,7 @@ from datetime import date
 
 import msgspec
 
-from wallboard.day.explain import Terms, call_numbers, visit_numbers
+from wallboard.day.explain import Standards, Terms, call_numbers, visit_numbers
 from wallboard.day.intervals import Cuts
 from wallboard.day.rows import AgentRow, CallRow, VisitRow
 from wallboard.events import Place
@@ -67,18 +67,19 @@ class AgentTally(msgspec.Struct, frozen=True):
 class Sheet:
     """The rows of one day. `version` is another one whenever a row is."""
 
-    def __init__(self, day: date, cuts: Cuts, terms: Terms) -> None:
+    def __init__(self, day: date, cuts: Cuts, standards: Standards) -> None:
         self.day = day
         self.cuts = cuts
-        self.terms = terms
+        self.standards = standards
         self.version = 0
         self.rows: dict[str, CallRow] = {}
         self.calls: Counter[str] = Counter()
         self.agent_names: dict[str, str] = {}
-        self.voicemails = 0
+        self.messages: dict[str, tuple[CallRow, int]] = {}
+        """Each call that left voicemails that count in this day, and how many; it may be a call of the day before."""
         self.losses: tuple[int, ...] = ()
         self._visits: dict[Place, dict[int, dict[str, VisitRow]]] = {}
-        self._tallies: dict[tuple[Place, int], Tally] = {}
+        self._tallies: dict[tuple[Place, int], dict[Terms, Tally]] = {}
         self._agents: dict[str, dict[str, AgentRow]] = {}
         self._agent_tallies: dict[str, AgentTally] = {}
 
@@ -111,6 +112,23 @@ class Sheet:
             del self._agents[agent.agent][key]
             self._agent_tallies.pop(agent.agent, None)
 
+    def tell(self, messages: dict[str, tuple[CallRow, int]], losses: tuple[int, ...]) -> None:
+        """What there is to tell of the day beside its calls."""
+        if (self.messages, self.losses) != (messages, losses):
+            self.messages, self.losses = messages, losses
+            self.version += 1
+
+    def judge(self, standards: Standards) -> None:
+        """Goes by these from now on."""
+        if self.standards != standards:
+            self.standards = standards
+            self._tallies.clear()
+            self.version += 1
+
+    def row(self, key: str) -> CallRow | None:
+        """A call of the day, or one that left a voicemail on it."""
+        return self.rows.get(key) or self.messages.get(key, (None, 0))[0]
+
     def _quarter_of(self, visit: VisitRow) -> dict[str, VisitRow]:
         quarter = self.cuts.quarter(visit.entered_at)
         self._tallies.pop((visit.place, quarter), None)
@@ -131,20 +149,30 @@ class Sheet:
         """The agent's latest name, else what the agent goes by."""
         return self.agent_names.get(agent, agent)
 
-    def place(self, place: Place) -> Tally:
-        return total(self._quarters(place))
+    def terms_of(self, place: Place | None) -> Terms:
+        """By which terms the place is counted, or several places together."""
+        return self.standards.of(place)
 
-    def over(self, places: Iterable[Place]) -> Tally:
+    @property
+    def voicemails(self) -> int:
+        return sum(count for _, count in self.messages.values())
+
+    def place(self, place: Place, terms: Terms | None = None) -> Tally:
+        """By the place's own terms, if it has any and no others are given."""
+        return total(self._quarters(place, terms or self.terms_of(place)))
+
+    def over(self, places: Iterable[Place], terms: Terms | None = None) -> Tally:
         """The sums over several places; a call that visited two of them is two visits."""
-        return total(self.place(place) for place in places)
+        return total(self.place(place, terms or self.standards.general) for place in places)
 
-    def by_quarter(self, places: Iterable[Place]) -> dict[int, Tally]:
+    def by_quarter(self, places: Iterable[Place], terms: Terms | None = None) -> dict[int, Tally]:
         """The sums over several places by quarter; quarters without a visit are left out."""
+        terms = terms or self.standards.general
         found: dict[int, list[Tally]] = {}
         for place in places:
             for quarter, visits in self._visits.get(place, {}).items():
                 if visits:
-                    found.setdefault(quarter, []).append(self._tally(place, quarter))
+                    found.setdefault(quarter, []).append(self._tally(place, quarter, terms))
         return {quarter: total(tallies) for quarter, tallies in sorted(found.items())}
 
     def agent(self, agent: str) -> AgentTally:
@@ -161,16 +189,15 @@ class Sheet:
                 found.setdefault(agent.agent, []).append(agent)
         return {agent: agent_total(rows) for agent, rows in found.items()}
 
-    def _quarters(self, place: Place) -> Iterator[Tally]:
+    def _quarters(self, place: Place, terms: Terms) -> Iterator[Tally]:
         for quarter in self._visits.get(place, {}):
-            yield self._tally(place, quarter)
+            yield self._tally(place, quarter, terms)
 
-    def _tally(self, place: Place, quarter: int) -> Tally:
-        tally = self._tallies.get((place, quarter))
-        if tally is None:
-            visits = self._visits[place][quarter].values()
-            tally = self._tallies[place, quarter] = tally_of(visits, self.terms)
-        return tally
+    def _tally(self, place: Place, quarter: int, terms: Terms) -> Tally:
+        known = self._tallies.setdefault((place, quarter), {})
+        if terms not in known:
+            known[terms] = tally_of(self._visits[place][quarter].values(), terms)
+        return known[terms]
 
 
 def tally_of(visits: Iterable[VisitRow], terms: Terms) -> Tally:

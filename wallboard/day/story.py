@@ -45,12 +45,11 @@ class Raw(msgspec.Struct, frozen=True):
 
 
 class Story(msgspec.Struct, frozen=True):
-    """`call` and `row` are `None` where the journal has nothing of it any more; `heard` is in the order of arrival."""
+    """`call` and `row` are `None` where the journal has nothing of it any more."""
 
     call: Call | None
     row: CallRow | None
     raw: tuple[Raw, ...]
-    heard: tuple[AnyEvent, ...]
     is_cut: bool
 
 
@@ -69,7 +68,6 @@ def tell(archive: Archive, rules: Rules, reader: Reader, known: CallRow, now: da
 def _told(archive: Archive, rules: Rules, reader: Reader, known: CallRow, now: datetime, margin: timedelta) -> Story:
     board = Board(rules)
     raw: list[Raw] = []
-    heard: list[AnyEvent] = []
     since, until = known.first_received_at - margin, known.last_received_at + margin
     needle = known.id.encode() if _PLAIN.issuperset(known.id) else b'"'
     for entry in archive.between(since, until, containing=[needle]):
@@ -78,21 +76,17 @@ def _told(archive: Archive, rules: Rules, reader: Reader, known: CallRow, now: d
             continue
         for body, event in _bodies_of(known.id, entry, reader):
             if len(raw) == MOST_EVENTS:
-                return _story(board, known, raw, heard, now, is_cut=True)
+                return _story(board, known, raw, now, is_cut=True)
             news = None if event is None else board.apply(event)
             raw.append(Raw(entry.sequence, entry.delivery.received_at, type_of(body), news, sample(body)))
-            if event is not None and news:
-                heard.append(event)
-    return _story(board, known, raw, heard, now, is_cut=False)
+    return _story(board, known, raw, now, is_cut=False)
 
 
-def _story(
-    board: Board, known: CallRow, raw: list[Raw], heard: list[AnyEvent], now: datetime, *, is_cut: bool
-) -> Story:
+def _story(board: Board, known: CallRow, raw: list[Raw], now: datetime, *, is_cut: bool) -> Story:
     board.settle(now)
     calls = [call for call in board.calls.values() if call.id == known.id]
     call = min(calls, key=lambda call: abs(call.started_at - known.started_at), default=None)
-    return Story(call, row_of(board, call) if call else None, tuple(raw), tuple(heard), is_cut)
+    return Story(call, row_of(board, call) if call else None, tuple(raw), is_cut)
 
 
 def _bodies_of(id: str, entry: Entry, reader: Reader) -> Iterator[tuple[Body, AnyEvent | None]]:

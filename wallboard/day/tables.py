@@ -9,10 +9,10 @@ import msgspec
 
 from wallboard.day import words as say
 from wallboard.day.choice import Choice
-from wallboard.day.explain import AGENTS
+from wallboard.day.explain import AGENTS, Terms
 from wallboard.day.figures import COLUMNS, Cell, Value, cell_of, title_of, value_of, words_for
 from wallboard.day.scope import places_of
-from wallboard.day.sheet import Sheet, Tally, total
+from wallboard.day.sheet import Sheet, Tally
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
@@ -54,23 +54,33 @@ def place_table(kind: str, choice: Choice, sheet: Sheet) -> Table:
     """Every queue, or every ring group, of the day with all its numbers, and their sum."""
     name = "queues" if kind == "queue" else "ring_groups"
     by = getattr(choice, f"{name}_by")
-    tallies = {place: sheet.place(place) for place in sheet.places(kind)}
+    places = sheet.places(kind)
+    values = {
+        place: {key: value_of(key, sheet.place(place), sheet.terms_of(place)) for key in COLUMNS} for place in places
+    }
     lines = [
-        Line(Cell(place.name, choice.of(place).address), _cells(tally, choice.of(place), sheet))
-        for place, tally in _ordered(tallies, by, lambda key, tally: value_of(key, tally, sheet), COLUMNS)
+        Line(
+            Cell(place.name, choice.of(place).address),
+            _cells(sheet.place(place), choice.of(place).but(day=sheet.day), sheet.terms_of(place)),
+        )
+        for place, _ in _ordered(values, by, lambda key, known: known[key], COLUMNS)
     ]
     if len(lines) > 1:
         every = choice.but(kind=kind, place=None)
         all_of_them = Cell("All queues" if kind == "queue" else "All ring groups", every.address)
-        lines.append(Line(all_of_them, _cells(total(tallies.values()), every, sheet), is_total=True))
+        lines.append(
+            Line(all_of_them, _cells(sheet.over(places), every.but(day=sheet.day), sheet.terms_of(None)), is_total=True)
+        )
     title = "Queue" if kind == "queue" else "Ring group"
-    columns = _columns(title, [(key, title_of(key), words_for(key, sheet)) for key in COLUMNS], f"{name}_by", choice)
+    columns = _columns(
+        title, [(key, title_of(key), words_for(key, sheet.terms_of(None))) for key in COLUMNS], f"{name}_by", choice
+    )
     empty = "No call has come to a queue." if kind == "queue" else "No call has come to a ring group."
     return Table(name, f"{title}s", columns, tuple(lines), empty)
 
 
-def _cells(tally: Tally, choice: Choice, sheet: Sheet) -> tuple[Cell, ...]:
-    return tuple(cell_of(key, tally, choice, sheet) for key in COLUMNS)
+def _cells(tally: Tally, choice: Choice, terms: Terms) -> tuple[Cell, ...]:
+    return tuple(cell_of(key, tally, choice, terms) for key in COLUMNS)
 
 
 def agent_table(choice: Choice, sheet: Sheet) -> Table:

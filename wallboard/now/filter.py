@@ -7,9 +7,11 @@ from typing import Any
 
 import msgspec
 
-from wallboard.board import Agent, Board
+from wallboard.board import Agent
+from wallboard.callbacks.lines import other_party
 from wallboard.calls import Call
 from wallboard.events import Place
+from wallboard.eyes import Eyes
 from wallboard.now.views import AgentLine, CallLine
 
 STATES = {
@@ -54,19 +56,20 @@ AGENT_SORTS: dict[str, Callable[[AgentLine], Any]] = {
 
 
 class Finder:
-    """What the filters let through."""
+    """What the filters let through of what the reader may see: what is masked is not found by its digits."""
 
-    def __init__(self, board: Board, asked: Asked) -> None:
-        self._board = board
+    def __init__(self, eyes: Eyes, asked: Asked) -> None:
+        self._eyes = eyes
+        self._board = eyes.board
         self._asked = asked
         self._text = asked.q.casefold().strip()
         self._digits = "".join(filter(str.isdigit, asked.q)) if not any(map(str.isalpha, asked.q)) else ""
 
     def wants_call(self, call: Call) -> bool:
         asked = self._asked
-        if asked.queue and all(place.name != asked.queue for place in call.visits):
+        if asked.queue and not self._came_to(call, asked.queue):
             return False
-        if asked.agent and asked.agent not in call.offers:
+        if asked.agent and asked.agent not in self._eyes.agents(call.offers):
             return False
         if asked.state and self._state_of(call) != asked.state:
             return False
@@ -78,12 +81,12 @@ class Finder:
             return False
         if asked.state and agent.state != asked.state:
             return False
-        calls = [self._board.calls[key] for key in agent.calls]
-        if asked.queue and not any(place.name == asked.queue for call in calls for place in call.visits):
+        calls = self._eyes.calls(self._board.calls[key] for key in agent.calls)
+        if asked.queue and not any(self._came_to(call, asked.queue) for call in calls):
             return False
         if not self._text:
             return True
-        return self._has((agent.name, agent.key)) or any(self._has(_names_of(call)) for call in calls)
+        return self._has((agent.name, agent.key)) or any(self._has(self._names_of(call)) for call in calls)
 
     def wants_place(self, place: Place) -> bool:
         asked = self._asked
@@ -91,14 +94,22 @@ class Finder:
             return place.name == asked.queue
         return not self._text or self._has((place.name,))
 
+    def _came_to(self, call: Call, queue: str) -> bool:
+        return any(place.name == queue for place in self._eyes.places(call.visits))
+
     def _state_of(self, call: Call) -> str:
         return "dialling" if call.state() == "ringing" and not call.is_inbound else call.state()
 
-    def _texts_of(self, call: Call) -> Iterable[str | None]:
-        yield from _names_of(call)
-        for key in call.offers:
+    def _texts_of(self, call: Call) -> Iterable[str]:
+        yield from self._names_of(call)
+        for key in self._eyes.agents(call.offers):
             yield key
-            yield agent_name(self._board, key)
+            yield self._eyes.agent(key)
+
+    def _names_of(self, call: Call) -> Iterable[str]:
+        eyes = self._eyes
+        yield from (eyes.name(call), eyes.sight.text(other_party(call)), eyes.own_number(call), call.id)
+        yield from (place.name for place in eyes.places(call.visits))
 
     def _has(self, texts: Iterable[str | None]) -> bool:
         for text in filter(None, texts):
@@ -109,17 +120,7 @@ class Finder:
         return False
 
 
-def _names_of(call: Call) -> Iterable[str | None]:
-    yield from (call.caller_name, call.caller_number, call.dialled_number, call.id)
-    yield from (place.name for place in call.visits)
-
-
 def in_order(lines: Iterable[Any], sorts: dict[str, Callable[[Any], Any]], asked: str, usual: str) -> list[Any]:
     name = asked.removeprefix("-")
     key = sorts.get(name) or sorts[usual]
     return sorted(lines, key=key, reverse=asked.startswith("-"))
-
-
-def agent_name(board: Board, key: str) -> str:
-    agent = board.agents.get(key)
-    return (agent.name if agent else None) or key

@@ -1,129 +1,143 @@
 """Board + what a supervisor asked for + now -> the page Now: calls, agents, queues; knows no HTML and no browser.
 
-Numbers of callers are shown whole: who sits at the desk rings them back.
+What the reader may see of it, and how much of a caller, is decided by their eyes, before anything is counted.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
+from functools import cache
 from hashlib import blake2b
 
 import msgspec
 
-from wallboard import figures
 from wallboard.board import Agent, Board
-from wallboard.callbacks.lines import other_party
-from wallboard.callbacks.phone import key_of, written
+from wallboard.callbacks.lines import Line
+from wallboard.callbacks.seen import lines_seen
 from wallboard.calls import Call
+from wallboard.day.choice import call_address
+from wallboard.day.sheet import Sheet
 from wallboard.events import Place
+from wallboard.eyes import WITHHELD, Eyes
+from wallboard.look import Goals, Look
+from wallboard.measure import whose
 from wallboard.notices import RANK, gravest, notices
-from wallboard.now.filter import AGENT_SORTS, CALL_SORTS, STATES, Asked, Finder, agent_name, in_order
+from wallboard.now.filter import AGENT_SORTS, CALL_SORTS, STATES, Asked, Finder, in_order
+from wallboard.now.numbers import Numbers, PartOfDay, WholeDay
 from wallboard.now.views import AgentLine, CallLine, Now, PlaceLine, StepLine
-from wallboard.now.way import Step, in_one_line, way
-from wallboard.settings import Formula
+from wallboard.scene import waiting_since, worst
 from wallboard.state import Standing, standings
-from wallboard.totals import AgentSums, Day, VisitSums
 from wallboard.views import Alarm
+from wallboard.way import Step, in_one_line, way
 
 MOST_CALLS = 400
+_WAITS: dict[Alarm, str] = {"calm": "", "warn": "Long wait", "alarm": "Too long"}
 
 
-class Rules(msgspec.Struct, frozen=True):
-    """From which wait on a caller waits long, and how a service level is computed."""
+class _Scene(msgspec.Struct, frozen=True, kw_only=True):
+    """The floor at one instant; `goals` gives the targets of a place, or of all together."""
 
-    service_level_seconds: int
-    target: float
-    formula: Formula
+    eyes: Eyes
+    now: datetime
+    numbers: Numbers
+    standing: dict[Place, Standing]
+    look: Look
+    goals: Callable[[Place | None], Goals]
+
+    def wait_alarm(self, call: Call) -> Alarm:
+        """As on the wall: by the strictest of the places where the caller stands."""
+        waited = (self.now - waiting_since(call)).total_seconds()
+        standing = self.eyes.places(call.standing)
+        return worst(*(self.goals(place).of_wait(waited) for place in (*standing,) or (None,)))
 
 
-def compose(board: Board, now: datetime, asked: Asked, rules: Rules, *, trouble: str | None) -> Now:
-    """The page at `now`; `trouble` is why the journal cannot be written."""
+def compose(
+    eyes: Eyes, now: datetime, asked: Asked, look: Look, *, trouble: str | None, sheet: Sheet | None = None
+) -> Now:
+    """The page at `now`, measured by `look`; `trouble` is why the journal cannot be written.
+
+    Whose eyes see only a part of the floor needs today's `sheet` as they see it.
+    """
+    board = eyes.board
     board.settle(now)
     day = board.day(board.rules.day_of(now))
-    live = board.live_calls()
+    numbers = WholeDay(day) if sheet is None else PartOfDay(sheet)
+    live = eyes.calls(board.live_calls())
+    scene = _Scene(eyes=eyes, now=now, numbers=numbers, standing=standings(live), look=look, goals=cache(look.goals))
     health = board.pbx.health(board.last_event_at, now)
-    waiting = [call for call in live if call.is_inbound and call.state() != "talking"]
-    since = min((waiting_since(call) for call in waiting), default=None)
-    finder = Finder(board, asked)
+    waiting = sorted((call for call in live if call.is_inbound and call.state() != "talking"), key=waiting_since)
+    since = waiting_since(waiting[0]) if waiting else None
+    finder = Finder(eyes, asked)
     found = [call for call in live if finder.wants_call(call)]
-    calls = in_order((_call(board, call, now, rules) for call in found), CALL_SORTS, asked.calls, "wait")
-    agents = [_agent(board, agent, day, now) for agent in board.agents.values() if finder.wants_agent(agent)]
+    calls = in_order((_call(scene, call) for call in found), CALL_SORTS, asked.calls, "wait")
+    people = [agent for agent in board.agents.values() if eyes.sees_agent(agent.key)]
+    agents = [_agent(scene, agent) for agent in people if finder.wants_agent(agent)]
     agents.sort(key=lambda agent: (agent.name.casefold(), agent.number))
-    places = {*board.places, *day.visits}
-    standing = standings(live)
+    places = eyes.places({*board.places, *numbers.places()})
+    to_ring_back = [line for line in lines_seen(eyes) if line.closed is None]
     return Now(
         notice=gravest(notices(board, day, health, now, trouble)),
         waiting=len(waiting),
         longest_since_ms=_ms(since),
         longest=_lasted(since, now),
-        alarm=wait_alarm(since, now, rules),
+        alarm=scene.wait_alarm(waiting[0]) if waiting else "calm",
+        waiting_alarm=worst("calm", *(scene.wait_alarm(call) for call in waiting)),
         talking=sum(call.state() == "talking" for call in live),
-        busy=sum(bool(agent.calls) for agent in board.agents.values()),
-        idle=sum(not agent.calls for agent in board.agents.values()),
-        callbacks=board.callers.open(),
-        voicemails_new=board.new_voicemails().total(),
+        busy=sum(bool(agent.calls) for agent in people),
+        idle=sum(not agent.calls for agent in people),
+        callbacks=len(to_ring_back),
+        voicemails_new=_new_voicemails(eyes, to_ring_back),
         calls=tuple(calls[:MOST_CALLS]),
         agents=tuple(in_order(agents, AGENT_SORTS, asked.agents, "name")),
-        places=_places([place for place in places if finder.wants_place(place)], day, standing, now, rules),
+        places=_places(scene, [place for place in places if finder.wants_place(place)]),
+        targets=tuple(_targets(scene, places)),
         calls_found=len(found),
         all_calls=len(live),
-        all_agents=len(board.agents),
+        all_agents=len(people),
         all_places=len(places),
         heard=board.last_event_at is not None,
     )
 
 
-def waiting_since(call: Call) -> datetime:
-    entered = [visit.entered_at for visit in call.visits.values() if visit.entered_at]
-    return min(entered, default=call.started_at)
+def _new_voicemails(eyes: Eyes, to_ring_back: list[Line]) -> int:
+    if eyes.scope.is_all:
+        return eyes.board.new_voicemails().total()
+    return sum(len(line.voicemails) for line in to_ring_back)
 
 
-def wait_alarm(since: datetime | None, now: datetime, rules: Rules) -> Alarm:
-    """As on the wall: amber from the service level's seconds on, red from three times as long."""
-    if since is None:
-        return "calm"
-    waited = (now - since).total_seconds()
-    if waited > 3 * rules.service_level_seconds:
-        return "alarm"
-    return "warn" if waited > rules.service_level_seconds else "calm"
-
-
-def key_of_row(key: str) -> str:
+def key_of_row(key: str, secret: bytes = b"") -> str:
     """Safe as an HTML id."""
-    return blake2b(key.encode(), digest_size=6).hexdigest()
+    return blake2b(key.encode(), digest_size=6, key=secret).hexdigest()
 
 
-def _call(board: Board, call: Call, now: datetime, rules: Rules) -> CallLine:
+def _call(scene: _Scene, call: Call) -> CallLine:
+    eyes, now = scene.eyes, scene.now
     state, inbound = call.state(), call.is_inbound
     since = (call.answered_at if state == "talking" else None) or waiting_since(call)
-    alarm = wait_alarm(since, now, rules) if inbound and state != "talking" else "calm"
-    steps = way(call, lambda key: agent_name(board, key))
-    number = other_party(call)
-    phones = list(call.phones())
+    alarm = scene.wait_alarm(call) if inbound and state != "talking" else "calm"
+    steps = way(call, eyes.agent, eyes.place)
     shown = "dialling" if state == "ringing" and not inbound else state
+    name, number = eyes.name(call), eyes.number(call)
     return CallLine(
         key=key_of_row(call.key),
         id=call.id,
+        address=call_address(call.key, eyes.board.rules.day_of(call.started_at)),
         direction="inbound" if inbound else "outbound",
         state=state,
         state_word=STATES[shown],
         since_ms=_milliseconds(since),
         lasted=_lasted(since, now),
-        name=(call.caller_name or "") if inbound else "",
-        number=shown_number(number, board.rules.country) or ("" if inbound and call.caller_name else "Number withheld"),
-        dialled=shown_number(call.dialled_number if inbound else call.caller_number, board.rules.country),
-        places=", ".join(place.name for place in call.standing or tuple(call.visits)),
-        agents=_some([agent_name(board, key) for key in phones]),
+        name=name,
+        number=number or ("" if name else WITHHELD),
+        dialled=eyes.own_number(call),
+        places=", ".join(place.name for place in eyes.places(call.standing or tuple(call.visits))),
+        agents=_some(eyes.names(call.phones())),
         alarm=alarm,
-        alarm_word="" if alarm == "calm" else "Long wait",
+        alarm_word=_WAITS[alarm],
         way=in_one_line(steps),
-        steps=tuple(_step(board, step) for step in steps),
+        steps=tuple(_step(eyes.board, step) for step in steps),
     )
-
-
-def shown_number(number: str | None, country: str) -> str:
-    key = key_of(number, country)
-    return written(key) if key else number or ""
 
 
 def _some(names: list[str]) -> str:
@@ -140,9 +154,10 @@ def _step(board: Board, step: Step) -> StepLine:
     )
 
 
-def _agent(board: Board, agent: Agent, day: Day, now: datetime) -> AgentLine:
-    sums = day.agents.get(agent.key) or AgentSums()
-    calls = [board.calls[key] for key in agent.calls]
+def _agent(scene: _Scene, agent: Agent) -> AgentLine:
+    eyes, now = scene.eyes, scene.now
+    sums = scene.numbers.agent(agent.key)
+    calls = eyes.calls(eyes.board.calls[key] for key in agent.calls)
     return AgentLine(
         key=key_of_row(agent.key),
         number=agent.key,
@@ -151,7 +166,7 @@ def _agent(board: Board, agent: Agent, day: Day, now: datetime) -> AgentLine:
         state_word=STATES[agent.state],
         since_ms=_ms(agent.since),
         lasted=_lasted(agent.since, now),
-        with_whom=_some([_party(call, board.rules.country) for call in calls]),
+        with_whom=_some([eyes.party(call) for call in calls]),
         answered=sums.answered,
         missed=sums.missed,
         outbound=sums.outbound,
@@ -160,23 +175,17 @@ def _agent(board: Board, agent: Agent, day: Day, now: datetime) -> AgentLine:
     )
 
 
-def _party(call: Call, country: str) -> str:
-    name = call.caller_name if call.is_inbound else None
-    return name or shown_number(other_party(call), country) or "Number withheld"
-
-
-def _places(
-    places: list[Place], day: Day, standing: dict[Place, Standing], now: datetime, rules: Rules
-) -> tuple[PlaceLine, ...]:
-    lines = [_place(place, day, standing.get(place, Standing()), now, rules) for place in places]
+def _places(scene: _Scene, places: list[Place]) -> tuple[PlaceLine, ...]:
+    lines = [_place(scene, place) for place in places]
     return tuple(sorted(lines, key=lambda line: (RANK[line.alarm], line.name.casefold(), line.name, line.kind)))
 
 
-def _place(place: Place, day: Day, standing: Standing, now: datetime, rules: Rules) -> PlaceLine:
-    sums = day.visits.get(place) or VisitSums()
-    level = figures.service_level(sums, rules.formula, rules.service_level_seconds)
+def _place(scene: _Scene, place: Place) -> PlaceLine:
+    sums, standing = scene.numbers.place(place), scene.standing.get(place) or Standing()
+    goals, now = scene.goals(place), scene.now
+    level = scene.numbers.level(place, goals)
     since = standing.longest_wait_since
-    alarm = wait_alarm(since, now, rules)
+    alarm = goals.of_wait((now - since).total_seconds()) if since else "calm"
     return PlaceLine(
         key=key_of_row(f"{place.kind}:{place.name}"),
         name=place.name,
@@ -187,14 +196,28 @@ def _place(place: Place, day: Day, standing: Standing, now: datetime, rules: Rul
         longest_since_ms=_ms(since),
         lasted=_lasted(since, now),
         alarm=alarm,
-        alarm_word="" if alarm == "calm" else "Long wait",
+        alarm_word=_WAITS[alarm],
         offered=sums.offered,
         answered=sums.answered,
         abandoned=sums.abandoned,
         unanswered=sums.unanswered,
         service_level_percent=None if level is None else int(level * 100 + 0.5),
-        is_low=level is not None and level < rules.target,
+        level_word={"calm": "", "warn": "low", "alarm": "too low"}[goals.of_level(level)],
+        target="" if _target(goals) == _target(scene.goals(None)) else _target(goals),
     )
+
+
+def _target(goals: Goals) -> str:
+    return f"{goals.service_level_target * 100:.0f} % within {goals.service_level_seconds} s"
+
+
+def _targets(scene: _Scene, places: Iterable[Place]) -> Iterator[str]:
+    """Whose targets they are, in sentences: those of all together, and of whoever has their own."""
+    look = scene.look
+    yield f"Target: {_target(scene.goals(None))}, {whose(look)}."
+    own = sorted(place.name for place in places if whose(look, place) != whose(look))
+    if own:
+        yield f"{', '.join(own)}: as its own on the board “{look.definition.name}” says."
 
 
 def duration(seconds: int) -> str:

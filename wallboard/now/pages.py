@@ -13,10 +13,16 @@ from starlette.responses import Response
 from wallboard.access.rules import DESK, Way
 from wallboard.board import Board
 from wallboard.clock import Clock
+from wallboard.day.days import Days
+from wallboard.day.sheet import Sheet
 from wallboard.desk import Desk, Drawing, Drawings
+from wallboard.eyes import Eyes
 from wallboard.journal import Journal
+from wallboard.look import Look
 from wallboard.now.filter import AGENT_SORTS, CALL_SORTS, STATES, Asked
-from wallboard.now.floor import Rules, compose
+from wallboard.now.floor import compose
+from wallboard.scope import Sight
+from wallboard.sights import Sights
 
 LONGEST_ASKED = 200
 _COLUMNS = {
@@ -32,15 +38,25 @@ class NowPages:
     """`GET /supervisor` and the part of it that lives."""
 
     def __init__(
-        self, desk: Desk, templates: Environment, board: Board, journal: Journal, clock: Clock, rules: Rules
+        self,
+        desk: Desk,
+        templates: Environment,
+        board: Board,
+        journal: Journal,
+        clock: Clock,
+        look: Callable[[], Look],
+        days: Days,
+        sights: Sights,
     ) -> None:
         self._desk = desk
         self._templates = templates
         self._board = board
         self._journal = journal
         self._clock = clock
-        self._rules = rules
-        self._drawings: Drawings[tuple[Asked, int, int]] = Drawings()
+        self._look = look
+        self._days = days
+        self._sights = sights
+        self._drawings: Drawings[tuple[Asked, Sight, Look, int, int]] = Drawings()
 
     def routes(self) -> Iterator[Way]:
         yield Way("/supervisor", self.page, "GET", DESK)
@@ -48,30 +64,32 @@ class NowPages:
 
     async def page(self, request: Request) -> Response:
         """200 the whole page."""
-        asked = asked_of(request)
-        board = self._board
+        asked, eyes = asked_of(request), Eyes(self._board, self._sights.of(request))
+        keys = eyes.agents(self._board.agents)
         return self._desk.show(
             "now/page.html",
             "now",
             asked=asked,
             states=tuple(STATES.items()),
-            places=sorted({place.name for place in board.places}, key=str.casefold),
-            agents=sorted(((agent.name or key, key) for key, agent in board.agents.items()), key=_by_name),
-            live=self._live(asked).html,
+            places=sorted({place.name for place in eyes.places(self._board.places)}, key=str.casefold),
+            agents=sorted(((eyes.agent(key), key) for key in keys), key=_by_name),
+            live=(await self._live(asked, eyes)).html,
         )
 
     async def live(self, request: Request) -> Response:
         """200 the part that changes, for the filters of the page that asks."""
-        return self._live(asked_of(request)).answer(request)
+        eyes = Eyes(self._board, self._sights.of(request))
+        return (await self._live(asked_of(request), eyes)).answer(request)
 
-    def _live(self, asked: Asked) -> Drawing:
-        """Drawn once a second and entry, however many desks ask the same."""
-        now = self._clock.now()
-        key = (asked, self._journal.head, int(now.timestamp()))
-        return self._drawings.get(key, lambda: self._draw(asked))
+    async def _live(self, asked: Asked, eyes: Eyes) -> Drawing:
+        """Drawn once a second and entry, however many desks ask the same and may see the same."""
+        sheet = None if eyes.scope.is_all else await self._days.seen(self._days.today, eyes.sight)
+        now, look = self._clock.now(), self._look()
+        key = (asked, eyes.sight, look, self._journal.head, int(now.timestamp()))
+        return self._drawings.get(key, lambda: self._draw(asked, eyes, look, sheet))
 
-    def _draw(self, asked: Asked) -> str:
-        now = compose(self._board, self._clock.now(), asked, self._rules, trouble=self._journal.trouble)
+    def _draw(self, asked: Asked, eyes: Eyes, look: Look, sheet: Sheet | None) -> str:
+        now = compose(eyes, self._clock.now(), asked, look, trouble=self._journal.trouble, sheet=sheet)
         template = self._templates.get_template("now/live.html")
         query, link = query_of(asked), _linker(asked)
         return template.render(now=now, asked=asked, columns=_COLUMNS, query=query, link=link)

@@ -33,6 +33,7 @@ class StepLine(msgspec.Struct, frozen=True):
 class CallLine(Line, frozen=True, kw_only=True):
     key: str
     id: str
+    address: str
     direction: Literal["inbound", "outbound"]
     state: str
     state_word: str
@@ -78,17 +79,22 @@ class PlaceLine(Line, frozen=True, kw_only=True):
     abandoned: int
     unanswered: int
     service_level_percent: int | None
-    is_low: bool
+    level_word: str
+    target: str
 
 
 class Now(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole page. `all_…` count what is there without the filters."""
+    """The whole page. `alarm` is that of the longest wait, `waiting_alarm` of the worst.
+
+    `all_…` count what is there without the filters.
+    """
 
     notice: Notice
     waiting: int
     longest_since_ms: int | None
     longest: str
     alarm: Alarm
+    waiting_alarm: Alarm
     talking: int
     busy: int
     idle: int
@@ -97,6 +103,7 @@ class Now(msgspec.Struct, frozen=True, kw_only=True):
     calls: tuple[CallLine, ...]
     agents: tuple[AgentLine, ...]
     places: tuple[PlaceLine, ...]
+    targets: tuple[str, ...]
     calls_found: int
     all_calls: int
     all_agents: int

@@ -1,6 +1,7 @@
-"""One call's way so far, in the order of things: queues, rings, answers; knows no other call, no page and no now.
+"""One call's way, in the order of things: queues, rings, answers; knows no other call, no page and no now.
 
-A ring begins when we hear of it and ends when the PBX says, so a length is as true as the two clocks agree.
+The page Now tells it of a call that is on, a call's own page of one that may be long over: of the same call both say
+the same. A ring begins when we hear of it and ends when the PBX says, so a length is as true as the two clocks agree.
 """
 
 from __future__ import annotations
@@ -11,13 +12,15 @@ from datetime import datetime, timedelta
 import msgspec
 
 from wallboard.calls import Call
-from wallboard.offers import Offer, Visit, span_ms
+from wallboard.events import Place
+from wallboard.offers import Offer, Visit, later, span_ms
 
 TOGETHER = timedelta(seconds=2)
 _NAMED = 3
 _KINDS = {"queue": "queue", "ring_group": "ring group"}
 
 NameOf = Callable[[str], str]
+PlaceOf = Callable[[Place], str]
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -30,27 +33,39 @@ class Step(msgspec.Struct, frozen=True):
     since: datetime | None = None
 
 
-class _Ring(msgspec.Struct, frozen=True):
+class Ring(msgspec.Struct, frozen=True):
+    """One ring of one phone; `since` is set while it rings."""
+
     at: datetime
     agent: str
-    ended_at: datetime | None
+    lasted_ms: int | None
     since: datetime | None
 
+    @property
+    def ended_at(self) -> datetime | None:
+        return later(self.at, self.lasted_ms)
 
-def way(call: Call, name_of: NameOf) -> tuple[Step, ...]:
+
+def named(place: Place) -> str:
+    """`queue Sales`."""
+    return f"{_KINDS[place.kind]} {place.name}"
+
+
+def way(call: Call, name_of: NameOf, place_of: PlaceOf = named) -> tuple[Step, ...]:
     """Every step, oldest first."""
-    steps = [*_visits(call), *_rings(call, name_of), *_answers(call, name_of)]
+    steps = [*_visits(call, place_of), *_rings(call, name_of), *_answers(call, name_of)]
     return tuple(sorted(steps, key=lambda step: step.at))
 
 
-def _visits(call: Call) -> Iterator[Step]:
+def _visits(call: Call, place_of: PlaceOf) -> Iterator[Step]:
     for visit in call.visits.values():
         outcome = call.visit_outcome(visit)
-        name = f"{_KINDS[visit.place.kind]} {visit.place.name}"
+        name = place_of(visit.place)
         is_open = outcome == "open" and call.visit_state(visit) in ("waiting", "ringing")
+        left = f", {outcome}" if outcome in ("abandoned", "unanswered") else ""
         yield Step(
             at=_entered_at(call, visit),
-            text=f"Waits in {name}" if is_open else f"Waited in {name}",
+            text=f"Waits in {name}" if is_open else f"Waited in {name}{left}",
             short="",
             lasted_ms=call.visit_wait_ms(visit),
             since=call.visit_since(visit) if is_open else None,
@@ -66,8 +81,8 @@ def _entered_at(call: Call, visit: Visit) -> datetime:
 
 
 def _rings(call: Call, name_of: NameOf) -> Iterator[Step]:
-    together: list[_Ring] = []
-    for ring in sorted((ring for offer in call.offers.values() for ring in _rings_of(call, offer)), key=_began):
+    together: list[Ring] = []
+    for ring in sorted((ring for offer in call.offers.values() for ring in rings_of(call, offer)), key=_began):
         if together and not _is_with(together[0], ring):
             yield _rang(call, together, name_of)
             together = []
@@ -76,23 +91,30 @@ def _rings(call: Call, name_of: NameOf) -> Iterator[Step]:
         yield _rang(call, together, name_of)
 
 
-def _began(ring: _Ring) -> tuple[datetime, str]:
+def _began(ring: Ring) -> tuple[datetime, str]:
     return ring.at, ring.agent
 
 
-def _rings_of(call: Call, offer: Offer) -> Iterator[_Ring]:
+def rings_of(call: Call, offer: Offer) -> Iterator[Ring]:
     """Starts and ends by turns. A ring whose end nobody told ended when the call was answered."""
     ends = sorted(ending.end_at for ending in offer.ring_endings() if ending.end_at is not None)
     for number, at in enumerate(offer.rung_at):
         last = number == len(offer.rung_at) - 1
         since = offer.ringing_since if last and call.state() != "ended" else None
         ended_at = ends[number] if number < len(ends) else offer.answer_at or call.answered_at
-        yield _Ring(at, offer.agent, None if since else ended_at, since)
+        yield _ring(at, offer.agent, None if since else ended_at, since)
     for end in ends[len(offer.rung_at) :]:
-        yield _Ring(end, offer.agent, None, None)
+        yield Ring(end, offer.agent, None, None)
 
 
-def _is_with(first: _Ring, ring: _Ring) -> bool:
+def _ring(at: datetime, agent: str, ended_at: datetime | None, since: datetime | None) -> Ring:
+    """Of a call that was posted afterwards a ring is heard of only after its end: how long it was is not known."""
+    if ended_at is not None and ended_at < at:
+        return Ring(ended_at, agent, None, None)
+    return Ring(at, agent, span_ms(at, ended_at), since)
+
+
+def _is_with(first: Ring, ring: Ring) -> bool:
     if ring.at - first.at > TOGETHER or (first.since is None) != (ring.since is None):
         return False
     if first.ended_at is None or ring.ended_at is None:
@@ -100,12 +122,12 @@ def _is_with(first: _Ring, ring: _Ring) -> bool:
     return abs(ring.ended_at - first.ended_at) <= TOGETHER
 
 
-def _rang(call: Call, rings: list[_Ring], name_of: NameOf) -> Step:
+def _rang(call: Call, rings: list[Ring], name_of: NameOf) -> Step:
     names = [name_of(ring.agent) for ring in rings]
     who = names[0] if len(names) == 1 else ", ".join(names[:_NAMED])
     if len(names) > _NAMED:
         who += f" and {len(names) - _NAMED} more"
-    lasted = max((ms for ring in rings if (ms := span_ms(ring.at, ring.ended_at)) is not None), default=None)
+    lasted = max((ring.lasted_ms for ring in rings if ring.lasted_ms is not None), default=None)
     since = rings[0].since
     if not call.is_inbound:
         verb = f"{who} dials" if since else f"{who} dialled"
