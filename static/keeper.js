@@ -117,14 +117,15 @@
 
   // Swaps fragments in; false if the page and the server no longer agree on what is there.
   function show(html, boot, sequence) {
+    let changed = null;
     missing = false;
     try {
-      window.wallboard.swap(html);
+      changed = window.wallboard.swap(html);
     } catch (error) {
       console.error(error);
       return false;
     }
-    document.dispatchEvent(new Event("wallboard:swapped"));
+    document.dispatchEvent(new CustomEvent("wallboard:swapped", { detail: changed }));
     if (missing) return false;
     root.dataset.boot = boot;
     root.dataset.sequence = sequence;
