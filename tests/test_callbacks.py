@@ -209,11 +209,12 @@ def test_a_voicemail_recorded_after_the_mark_is_new_and_one_before_it_is_not() -
     assert [left.call for left in desk.line().voicemails] == ["v3"]  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize(
-    ("hosts", "shown"), [(("v.example",), "https://v.example/1.wav"), (("w.example",), ""), ((), "")]
-)
+LINK = "https://v.example/1.wav"
+
+
+@pytest.mark.parametrize(("hosts", "shown"), [(("v.example",), LINK), (("w.example",), ""), ((), "")])
 def test_a_voicemail_can_be_listened_to_only_where_its_host_is_listed(hosts: tuple[str, ...], shown: str) -> None:
-    desk = Desk(word("v1", audio_file=["https://v.example/1.wav"]))
+    desk = Desk(word("v1", audio_file=[LINK]))
     row = compose(Eyes(desk.board, Sight(hosts=hosts)), desk.now, Asked(), "").rows[0]
     assert [left.link for left in row.voicemails] == [shown]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.samples import Body, abandoned, answered_call, body, rang
+from tests.samples import Body, abandoned, answered_call, body, missed, rang
 from tests.walls import board_of
 from wallboard import views
 from wallboard.boards.definitions import Definition, PlaceTargets, Targets
@@ -79,6 +79,20 @@ def test_a_choice_of_agents_brings_their_calls_and_their_numbers() -> None:
     assert [tile.number for tile in tiles(board, "agents")] == ["1001", "1004"]
     assert (calls(board), calls(board, "ended")) == (["5"], ["1"])
     assert (board.hero.answered, board.hero.offered) == (1, None)
+
+
+def test_an_agent_who_talks_to_a_caller_of_another_queue_is_seen_to_talk_and_not_with_whom() -> None:
+    board = seen(waits("1", 9, "Support", caller_name="Zoë"), waits("2", 5, agent="1003"), queues=("Sales",))
+    assert [(tile.state, tile.with_whom) for tile in tiles(board, "agents")] == [
+        ("ringing", ""), ("ringing", "ACME Pty Ltd …001"),
+    ]  # fmt: skip
+
+
+def test_a_call_that_went_on_to_another_queue_and_agent_stands_nowhere_on_the_board_that_it_left() -> None:
+    went = [waits("1", 60), missed("1002", "1", 20), waits("1", 60, "Support", agent="1003")]
+    row = tiles(seen(*went, queues=("Sales",), agents=("1002",)), "waiting")[0]
+    assert (row.id, row.place, row.agents) == ("1", "", "")
+    assert tiles(seen(*went), "waiting")[0].place == "Support"
 
 
 def test_only_the_chosen_panels_are_there() -> None:
