@@ -16,6 +16,12 @@ import msgspec
 SCHEMA = 2
 EVENTS_LOST = "events_lost"
 """The journal's own remark after damage: `{"lost": entries, …}`; an array of events is one entry."""
+EVENTS_PURGED = "events_purged"
+"""Its own remark when old entries are deleted on purpose: up to which, and what the fold needs to know of them."""
+CALLER_ERASED = "caller_erased"
+"""Its own remark when a caller was erased: how many events, calls and marks, and nothing of the caller."""
+ERASED = "erased"
+"""What a remark becomes that was about an erased caller alone."""
 
 
 class JournalError(Exception):

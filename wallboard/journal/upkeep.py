@@ -1,0 +1,159 @@
+"""Old entries deleted and erased callers overwritten, in small steps beside the writer; knows not why, and no event.
+
+What reads much is done over a connection of its own; what writes, by the writer, between two commits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from wallboard.journal import Delivery, JournalUnavailable
+from wallboard.journal.base import AGED, AGING, Base, Kept
+from wallboard.journal.blanking import Blanking
+from wallboard.journal.custody import Custody
+from wallboard.journal.rows import COLUMNS, Row, chained, seal_of, to_entry, to_row
+from wallboard.journal.sqlite import SqliteJournal
+from wallboard.journal.store import untouched
+
+_BREATH_SECONDS = 0.02
+_TRIED_AGAIN_SECONDS = 2.0
+_CHUNK = 2_000
+_LAST = 2**63 - 1
+_NEXT = f"SELECT {COLUMNS} FROM deliveries WHERE sequence > ? AND sequence <= ? ORDER BY sequence LIMIT {_CHUNK}"
+log = structlog.get_logger()
+
+Rewrite = Callable[[Delivery], Delivery | None]
+"""What an entry becomes; `None` if it stays as it is."""
+
+
+class Upkeep:
+    """Every method may raise JournalUnavailable; what was begun is gone on with by the next `sweep`."""
+
+    def __init__(self, journal: SqliteJournal) -> None:
+        self._journal = journal
+        self._one_at_a_time = asyncio.Lock()
+
+    async def purge(self, sequence: int, remains: str, now: datetime) -> None:
+        """Deletes everything up to `sequence` but for what is kept; nothing of it is left in any file on return."""
+        async with self._one_at_a_time:
+            base, aged = await asyncio.to_thread(
+                _moved, self._journal.path, self._journal.base, sequence, remains, now
+            )
+            await self._journal.work(lambda custody: (None, custody.declare(base, aged, now)))
+            await self._sweep()
+
+    async def sweep(self) -> None:
+        """Ends what an earlier process had begun to delete; nothing happens where all is done."""
+        async with self._one_at_a_time:
+            if await self._journal.work(lambda custody: (custody.is_unclean(), [])):
+                await self._sweep()
+
+    async def forget_aside(self) -> None:
+        """Deletes what mending kept of an older journal."""
+        await self._journal.work(_forgets_aside)
+
+    async def rewrite(self, rewrite: Rewrite, said: Callable[[], Delivery]) -> bool:
+        """Rewrites every entry that `rewrite` wants otherwise, and scrubs what was; False if there was none.
+
+        `said` makes the journal's own remark of it, in the same commit.
+        """
+        async with self._one_at_a_time:
+            plan = await asyncio.to_thread(Plan.of, self._journal.path, self._journal.base, rewrite)
+            if not await self._journal.work(lambda custody: plan.carry_out(custody, rewrite, said)):
+                return False
+            await self._scrub()
+            return True
+
+    async def _sweep(self) -> None:
+        after: int | None = 0
+        while after is not None:
+            after = await self._journal.work(_sweep_after(after))
+            await asyncio.sleep(_BREATH_SECONDS)
+        await self._scrub()
+
+    async def _scrub(self) -> None:
+        while not await self._scrubbed():
+            log.warning("the journal's WAL is read by another program, so what was deleted still stands in it")
+            await asyncio.sleep(_TRIED_AGAIN_SECONDS)
+
+    async def _scrubbed(self) -> bool:
+        if not await self._journal.work(lambda custody: (custody.empty_wal(), [])):
+            return False
+        blanking = await asyncio.to_thread(Blanking, self._journal.path)
+        try:
+            return await self._journal.work(lambda custody: (custody.scrub(blanking), []))
+        finally:
+            await asyncio.to_thread(blanking.close)
+
+
+def _forgets_aside(custody: Custody) -> tuple[None, list[Row]]:
+    custody.forget_aside()
+    return None, []
+
+
+def _sweep_after(after: int) -> Callable[[Custody], tuple[int | None, list[Row]]]:
+    return lambda custody: (custody.sweep(after), [])
+
+
+def _moved(path: Path, before: Base, sequence: int, remains: str, now: datetime) -> tuple[Base, list[int]]:
+    """The base at `sequence`, and which kept entries are too old by now."""
+    base = Base(sequence=sequence, remains=remains)
+    kept, chain, aged = Kept(base), before.chain, []
+    oldest = now - AGED
+    for row in _rows(path, 0, sequence):
+        if row[0] > before.sequence:
+            chain = chained(chain, seal_of(row))
+        if base.lasts(row[7]) and row[7].startswith(AGING) and to_entry(row).delivery.received_at < oldest:
+            aged.append(row[0])
+            continue
+        kept.hear(row)
+    return msgspec.structs.replace(base, chain=chain, kept=kept.count, kept_chain=kept.chain), aged
+
+
+def _rows(path: Path, after: int, until: int) -> Iterator[Row]:
+    """The entries of a stretch, in pieces, so that no reader keeps the writer from emptying its WAL."""
+    with closing(untouched(path)) as connection:
+        while rows := connection.execute(_NEXT, (after, until)).fetchall():
+            yield from rows
+            after = rows[-1][0]
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be rewritten up to the entry `head`, and the chain there, before and after."""
+
+    head: int
+    before: bytes
+    after: bytes
+    rows: list[Row]
+
+    @classmethod
+    def of(cls, path: Path, base: Base, rewrite: Rewrite) -> Plan:
+        """Blocking: some microseconds an entry. Entries that count as deleted, and those before the base, stay."""
+        return _extended(cls(head=base.sequence, before=base.chain, after=base.chain, rows=[]), path, rewrite)
+
+    def carry_out(self, custody: Custody, rewrite: Rewrite, said: Callable[[], Delivery]) -> tuple[bool, list[Row]]:
+        """Writes it, with what has come meanwhile; True and the entry that was added, or False if nothing was to do."""
+        whole = _extended(self, custody.path, rewrite)
+        if whole.before != custody.chain:
+            raise JournalUnavailable("the journal has changed meanwhile")
+        if not whole.rows:
+            return False, []
+        return True, custody.restate(whole.rows, whole.after, said())
+
+
+def _extended(plan: Plan, path: Path, rewrite: Rewrite) -> Plan:
+    head, before, after, changed = plan.head, plan.before, plan.after, list(plan.rows)
+    for row in _rows(path, plan.head, _LAST):
+        rewritten = rewrite(to_entry(row).delivery)
+        now = row if rewritten is None else to_row(row[0], rewritten)
+        if rewritten is not None:
+            changed.append(now)
+        head, before, after = row[0], chained(before, seal_of(row)), chained(after, seal_of(now))
+    return Plan(head=head, before=before, after=after, rows=changed)
