@@ -60,4 +60,4 @@ async def _purge(folder: Path, sequence: int) -> None:
 
 if __name__ == "__main__":
     asyncio.run(_purge(Path(sys.argv[1]), int(sys.argv[2])))
-    print("done")
+    sys.stdout.write("done\n")

@@ -35,15 +35,18 @@ from wallboard.day.archive import Archive
 from wallboard.day.call_pages import CallPages
 from wallboard.day.days import Days
 from wallboard.day.pages import DayPages
+from wallboard.day.shelf import Shelf
 from wallboard.desk import Desk
 from wallboard.front import Front, descriptors
 from wallboard.intake import Intake
 from wallboard.journal import JournalError, JournalUnavailable
 from wallboard.journal.sqlite import SqliteJournal, check
+from wallboard.journal.upkeep import Upkeep
 from wallboard.now.pages import NowPages
 from wallboard.pages import Pages
 from wallboard.parse import Reader
 from wallboard.render import Renderer
+from wallboard.retention import Retention
 from wallboard.screen import Source
 from wallboard.screens import Screens, build_of
 from wallboard.settings import Settings, SettingsError, read_settings, require_serving
@@ -95,7 +98,9 @@ def create_app(settings: Settings) -> Starlette:
         screens.changed()
         bell.ring()
 
-    intake = Intake(reader, board, journal, clock, changed, boards.remarks)
+    archive = Archive(settings.sqlite_path.resolve())
+    shelf = Shelf(archive, terms_of(settings))
+    intake = Intake(reader, board, journal, clock, changed, boards.remarks, shelf.placed)
     saving = Saving(intake, boards)
     front = Front(descriptors())
     api = Api(settings, intake, journal, clock, screens, front)
@@ -104,10 +109,18 @@ def create_app(settings: Settings) -> Starlette:
     exchange = BoardExchange(desk, boards, saving)
     editor = BoardPages(settings, desk, board, boards, saving, screens)
     days = Days(
-        board, journal, settings.sqlite_path, clock, reader, terms_of(settings), retention_days=settings.retention_days
+        board,
+        journal,
+        settings.sqlite_path,
+        clock,
+        reader,
+        terms_of(settings),
+        retention_days=settings.retention_days,
+        shelf=shelf,
     )
+    retention = Retention(intake, journal, Upkeep(journal), days, shelf, clock)
     day_pages = DayPages(desk, days)
-    call_pages = CallPages(desk, days, Archive(settings.sqlite_path.resolve()), reader, clock)
+    call_pages = CallPages(desk, days, archive, reader, clock)
     now = NowPages(desk, renderer.environment, board, journal, clock, desk_rules_of(settings))
     callbacks = CallbackPages(desk, renderer.environment, intake, journal, clock)
     tvs = TvPages(Televisions(), desk, screens.tell, screens.build)
@@ -136,7 +149,9 @@ def create_app(settings: Settings) -> Starlette:
         ],
         middleware=[Middleware(Walls), Middleware(OwnPagesOnly)],
         exception_handlers={Exception: _unexpected},
-        lifespan=_lifespan(intake, journal, screens, bell, front, days, partial(_take_boards, settings, saving)),
+        lifespan=_lifespan(
+            intake, journal, screens, bell, front, days, retention, partial(_take_boards, settings, saving)
+        ),
     )
     app.router.redirect_slashes = False
     return app
@@ -149,6 +164,7 @@ def _lifespan(
     bell: Bell,
     front: Front,
     days: Days,
+    retention: Retention,
     opened: Callable[[], Awaitable[None]],
 ) -> Callable[[Starlette], AbstractAsyncContextManager[dict[str, Front]]]:
     async def every_second() -> None:
@@ -160,7 +176,7 @@ def _lifespan(
         while not await _opened(intake):
             await asyncio.sleep(1)
         log.info("ready", sequence=journal.head)
-        await asyncio.gather(screens.run(every_second), bell.run(), opened())
+        await asyncio.gather(screens.run(every_second), bell.run(), retention.run(), opened())
 
     def stop() -> None:
         intake.closing = True

@@ -79,6 +79,14 @@ class Journal(Protocol):
     def epoch(self) -> str | None:
         """The name of this history; another one means that something of the one before was lost."""
 
+    @property
+    def remains(self) -> str:
+        """What the fold has to know of entries that were deleted on purpose, before it hears the first that stands."""
+
+    @property
+    def begins_after(self) -> int:
+        """The last entry that was deleted on purpose; older ones that are still replayed are kept remarks."""
+
     async def open(self, apply: Apply, after: int = 0) -> None:
         """Opens the journal, applies all that stands after sequence `after`, and follows; JournalError otherwise."""
 

@@ -23,6 +23,8 @@ AGED = timedelta(days=400)
 """Remarks whose names begin so are deleted when they are older than this, and than the calls that are kept."""
 BASE = "purged"
 """The note's name."""
+UNCLEAN = "unclean"
+"""The note that says `yes` while something of what was deleted may still stand in a file."""
 
 
 class Base(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,4 +93,3 @@ class Kept:
         if self._base.lasts(row[7]) and is_sealed(row):
             self.count += 1
             self.chain = chained(self.chain, seal_of(row))
-

@@ -19,16 +19,15 @@ import msgspec
 import structlog
 
 from wallboard.journal import EVENTS_PURGED, Delivery
-from wallboard.journal.base import BASE, Base, written
+from wallboard.journal.base import BASE, UNCLEAN, Base, written
 from wallboard.journal.blanking import Blanking
 from wallboard.journal.mending import open_sound
 from wallboard.journal.rows import NOTHING, Row, chained, is_note_sealed, seal_of, to_row
 from wallboard.journal.soundness import RESTATED, Restated, is_damage
-from wallboard.journal.store import Store, adopt, beside, identity, remove, size, wal_path
+from wallboard.journal.store import ASIDE, Store, adopt, beside, identity, remove, size, wal_path
 from wallboard.journal.witness import Testimony, Witness
 
 _TAKEN = "another wallboard is running on it; stop that one first"
-UNCLEAN = "unclean"
 _SWEPT_ROWS, _SWEPT_BYTES = 250, 250_000
 log = structlog.get_logger()
 
@@ -52,6 +51,7 @@ class Custody:
             self._last_seal = _seal_at(self._store, self.written)
             undo.pop_all()
         self.failed = False
+        self._base = self._store.base
         self._ousted = False
         self._is_restating = False
         self._complaint: str | None = None  # what kept it from being opened again, as it was logged last
@@ -64,7 +64,9 @@ class Custody:
     @property
     def base(self) -> Base:
         """Up to where entries were deleted on purpose."""
-        return self._open().base
+        if self._store is not None:
+            self._base = self._store.base
+        return self._base
 
     @property
     def chain(self) -> bytes:
@@ -153,7 +155,7 @@ class Custody:
 
     def forget_aside(self) -> None:
         """What mending kept of an older journal."""
-        for word in ("damaged", "outdated", "unfinished"):
+        for word in ASIDE:
             remove(beside(self.path, word))
 
     def is_unclean(self) -> bool:

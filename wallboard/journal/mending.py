@@ -19,7 +19,7 @@ import msgspec
 import structlog
 
 from wallboard.journal import EVENTS_LOST, EVENTS_PURGED, Delivery
-from wallboard.journal.base import BASE, FIRST, Base, Kept, told_by, witnessed, written
+from wallboard.journal.base import BASE, FIRST, UNCLEAN, Base, Kept, told_by, witnessed, written
 from wallboard.journal.carve import Record, records
 from wallboard.journal.rows import ALL, COLUMNS, INSERT, NOTE, TABLES, Row, is_sealed, sealed_note, to_row
 from wallboard.journal.soundness import Findings, Loss, Range, count, examine, excuses, is_damage, without
@@ -113,8 +113,10 @@ def _replace(path: Path, wal: bytes, findings: Findings, told: Testimony | None)
         target.executescript(TABLES)
         target.execute("BEGIN")
         base = _base(path, wal, findings, told)
-        _rescue(path, wal, target, base)
+        dropped = _rescue(path, wal, target, base)
         _tell(target, findings, told, base)
+        if dropped:  # the damaged file holds what was deleted on purpose, and is not kept for long
+            target.execute(NOTE, sealed_note(UNCLEAN, "yes"))
         target.execute("COMMIT")
     finally:
         target.close()
@@ -195,11 +197,17 @@ def _gaps(present: list[int], base: int, head: int) -> list[Range]:
     return gaps
 
 
-def _rescue(path: Path, wal: bytes, target: sqlite3.Connection, base: Base) -> None:
-    """Copies every row whose seal holds, but for those that were deleted on purpose."""
+def _rescue(path: Path, wal: bytes, target: sqlite3.Connection, base: Base) -> bool:
+    """Copies every row whose seal holds, but for those that were deleted on purpose; True if there were such."""
+    dropped = False
     for row in _found(path, wal):
-        if len(row) == 8 and is_sealed(row) and not base.drops(row):
-            target.execute(INSERT.replace("INSERT", "INSERT OR IGNORE"), row)
+        if len(row) != 8 or not is_sealed(row):
+            continue
+        if base.drops(row):
+            dropped = True
+            continue
+        target.execute(INSERT.replace("INSERT", "INSERT OR IGNORE"), row)
+    return dropped
 
 
 def _found(path: Path, wal: bytes) -> Iterator[Row]:

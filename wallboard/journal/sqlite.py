@@ -66,6 +66,14 @@ class SqliteJournal:
         """Up to where entries were deleted on purpose."""
         return self._custody.base if self._custody is not None else FIRST
 
+    @property
+    def remains(self) -> str:
+        return self.base.remains
+
+    @property
+    def begins_after(self) -> int:
+        return self.base.sequence
+
     async def open(self, apply: Apply, after: int = 0) -> None:
         """Opens, locks and replays, yielding to the loop between chunks; JournalError names the setting.
 
@@ -144,6 +152,8 @@ class SqliteJournal:
                     self._do(custody, *batch[0])
                     continue
                 first = self._commit(custody, batch)
+            except JournalUnavailable as error:  # what work asks for cannot be done as things stand; nothing is wrong
+                self._call(self._refused, batch, str(error))
             except Exception as error:  # noqa: BLE001 - without its writer the server could never answer 200 again
                 self._call(self._failed, batch, str(error) or type(error).__name__)
             else:
@@ -224,8 +234,11 @@ class SqliteJournal:
             self.head = entry.sequence
 
     def _failed(self, batch: Sequence[_Job], reason: str) -> None:
-        self._queued -= len(batch)
         self.trouble = reason
+        self._refused(batch, reason)
+
+    def _refused(self, batch: Sequence[_Job], reason: str) -> None:
+        self._queued -= len(batch)
         for _, future in batch:
             if not future.done():
                 future.set_exception(JournalUnavailable(reason))

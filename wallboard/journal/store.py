@@ -17,6 +17,8 @@ from wallboard.journal.base import FIRST, Base, base_of
 from wallboard.journal.rows import INSERT, NOTE, NOTES, SELECT, TABLES, Row, is_note_sealed, sealed_note
 
 BUSY_SECONDS = 0.6
+ASIDE = ("damaged", "outdated", "unfinished")
+"""Files beside the database that mending keeps or leaves behind."""
 _COMPANIONS = ("-wal", "-shm")
 
 Identity = tuple[int, int]

@@ -14,13 +14,13 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from wallboard.journal import Delivery, JournalUnavailable
+from wallboard.journal import EVENTS_PURGED, Delivery, JournalUnavailable
 from wallboard.journal.base import AGED, AGING, Base, Kept
 from wallboard.journal.blanking import Blanking
 from wallboard.journal.custody import Custody
 from wallboard.journal.rows import COLUMNS, Row, chained, seal_of, to_entry, to_row
 from wallboard.journal.sqlite import SqliteJournal
-from wallboard.journal.store import untouched
+from wallboard.journal.store import ASIDE, beside, untouched
 
 _BREATH_SECONDS = 0.02
 _TRIED_AGAIN_SECONDS = 2.0
@@ -40,14 +40,20 @@ class Upkeep:
         self._journal = journal
         self._one_at_a_time = asyncio.Lock()
 
-    async def purge(self, sequence: int, remains: str, now: datetime) -> None:
-        """Deletes everything up to `sequence` but for what is kept; nothing of it is left in any file on return."""
+    async def purge(self, sequence: int, remains: str, now: datetime) -> bool:
+        """Deletes everything up to `sequence` but for what is kept; nothing of it is left in any file on return.
+
+        False where there was nothing to delete.
+        """
         async with self._one_at_a_time:
-            base, aged = await asyncio.to_thread(
-                _moved, self._journal.path, self._journal.base, sequence, remains, now
-            )
+            before = self._journal.base
+            base, aged, found = await asyncio.to_thread(_moved, self._journal.path, before, sequence, remains, now)
+            if not found:
+                return False
             await self._journal.work(lambda custody: (None, custody.declare(base, aged, now)))
             await self._sweep()
+            log.info("old entries were deleted", entries=found, up_to=sequence)
+            return True
 
     async def sweep(self) -> None:
         """Ends what an earlier process had begun to delete; nothing happens where all is done."""
@@ -55,9 +61,11 @@ class Upkeep:
             if await self._journal.work(lambda custody: (custody.is_unclean(), [])):
                 await self._sweep()
 
-    async def forget_aside(self) -> None:
-        """Deletes what mending kept of an older journal."""
-        await self._journal.work(_forgets_aside)
+    async def forget_aside(self, before: datetime) -> None:
+        """Deletes what mending kept of an older journal, if it was kept before then."""
+        kept = (beside(self._journal.path, word) for word in ASIDE)
+        if any(path.exists() and path.stat().st_mtime < before.timestamp() for path in kept):
+            await self._journal.work(_forgets_aside)
 
     async def rewrite(self, rewrite: Rewrite, said: Callable[[], Delivery]) -> bool:
         """Rewrites every entry that `rewrite` wants otherwise, and scrubs what was; False if there was none.
@@ -102,19 +110,21 @@ def _sweep_after(after: int) -> Callable[[Custody], tuple[int | None, list[Row]]
     return lambda custody: (custody.sweep(after), [])
 
 
-def _moved(path: Path, before: Base, sequence: int, remains: str, now: datetime) -> tuple[Base, list[int]]:
-    """The base at `sequence`, and which kept entries are too old by now."""
+def _moved(path: Path, before: Base, sequence: int, remains: str, now: datetime) -> tuple[Base, list[int], int]:
+    """The base at `sequence`, which kept entries are too old by now, and how many entries there are to delete."""
     base = Base(sequence=sequence, remains=remains)
     kept, chain, aged = Kept(base), before.chain, []
-    oldest = now - AGED
+    oldest, found = now - AGED, 0
     for row in _rows(path, 0, sequence):
         if row[0] > before.sequence:
             chain = chained(chain, seal_of(row))
+            found += row[7] != EVENTS_PURGED and not base.lasts(row[7])
         if base.lasts(row[7]) and row[7].startswith(AGING) and to_entry(row).delivery.received_at < oldest:
             aged.append(row[0])
+            found += 1
             continue
         kept.hear(row)
-    return msgspec.structs.replace(base, chain=chain, kept=kept.count, kept_chain=kept.chain), aged
+    return msgspec.structs.replace(base, chain=chain, kept=kept.count, kept_chain=kept.chain), aged, found
 
 
 def _rows(path: Path, after: int, until: int) -> Iterator[Row]:
