@@ -31,12 +31,14 @@ from wallboard.boards.saving import Saving
 from wallboard.callbacks.pages import CallbackPages
 from wallboard.choices import boards_of, defaults_of, desk_rules_of, rules_of, terms_of
 from wallboard.clock import Clock
+from wallboard.control import OperatorsOnly
 from wallboard.day.archive import Archive
 from wallboard.day.call_pages import CallPages
 from wallboard.day.days import Days
 from wallboard.day.pages import DayPages
 from wallboard.day.shelf import Shelf
 from wallboard.desk import Desk
+from wallboard.forgetting import Forgetting
 from wallboard.front import Front, descriptors
 from wallboard.intake import Intake
 from wallboard.journal import JournalError, JournalUnavailable
@@ -118,12 +120,14 @@ def create_app(settings: Settings) -> Starlette:
         retention_days=settings.retention_days,
         shelf=shelf,
     )
-    retention = Retention(intake, journal, Upkeep(journal), days, shelf, clock)
+    upkeep = Upkeep(journal)
+    retention = Retention(intake, journal, upkeep, days, shelf, clock)
     day_pages = DayPages(desk, days)
     call_pages = CallPages(desk, days, archive, reader, clock)
     now = NowPages(desk, renderer.environment, board, journal, clock, desk_rules_of(settings))
     callbacks = CallbackPages(desk, renderer.environment, intake, journal, clock)
     tvs = TvPages(Televisions(), desk, screens.tell, screens.build)
+    forgetting = Forgetting(intake, upkeep, days, clock)
     door = Door(intake, settings.pbx_tokens, front)
 
     app = Starlette(
@@ -145,9 +149,10 @@ def create_app(settings: Settings) -> Starlette:
             Route("/healthz", api.healthz),
             Route("/readyz", api.readyz),
             Route("/metrics", api.metrics),
+            Route("/operator/forget", forgetting.forget, methods=["POST"]),
             Mount("/static", StaticFiles(directory=STATIC), middleware=[_COMPRESSED]),
         ],
-        middleware=[Middleware(Walls), Middleware(OwnPagesOnly)],
+        middleware=[Middleware(Walls), Middleware(OwnPagesOnly), Middleware(OperatorsOnly)],
         exception_handlers={Exception: _unexpected},
         lifespan=_lifespan(
             intake, journal, screens, bell, front, days, retention, partial(_take_boards, settings, saving)

@@ -7,6 +7,7 @@ ended) is settled by `settle(now)`, forwards and backwards, from the events' own
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Set
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 import msgspec
@@ -328,6 +329,13 @@ class Board:
         """Forgets the calls of all days before `day`, though no event has come since to turn the page."""
         for old in [known for known in self.days if known < day]:
             self._forget_day(old, at)
+
+    def erase(self, ids: Set[str], is_theirs: Callable[[str | None], bool]) -> None:
+        """Forgets whose the calls of these ids were; the numbers stay."""
+        for call in self.calls.values():
+            if call.id in ids:
+                call.erase(is_theirs)
+                self.callers.hold(call)
 
     # --- forgetting ----------------------------------------------------------------------------------
 

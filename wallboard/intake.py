@@ -18,6 +18,7 @@ import structlog
 from wallboard.board import Board
 from wallboard.bodies import Body, Unreadable, decode
 from wallboard.clock import Clock
+from wallboard.erasing import Eraser
 from wallboard.journal import (
     CALLER_ERASED,
     ERASED,
@@ -289,6 +290,15 @@ class Intake:
         self.turns.forget(day)
         self._changed()
 
+    def erase(self, eraser: Eraser) -> None:
+        """Holds nothing of a caller any more who has been erased from the journal."""
+        self.board.erase(eraser.ids, eraser.is_number)
+        self.board.callers.erase(eraser.is_marked, eraser.number_in)
+        for seen in self.types.values():
+            seen.last_body = sample(eraser.erased(seen.last_body))
+        self.set_aside = deque((_without(aside, eraser) for aside in self.set_aside), maxlen=_SHOWN)
+        self._changed()
+
     def counts(self) -> dict[str, Any]:
         """The counters by the names of interface.md's `webhooks`."""
         return {
@@ -299,6 +309,11 @@ class Intake:
             "refused": self.refused,
             "set_aside": self.poisoned,
         }
+
+
+def _without(aside: SetAside, eraser: Eraser) -> SetAside:
+    rewritten = eraser.rewrite(Delivery(received_at=aside.received_at, body=aside.body))
+    return aside if rewritten is None else msgspec.structs.replace(aside, body=rewritten.body[:2_000])
 
 
 def sample(body: Body) -> Body:

@@ -233,13 +233,18 @@ class Days:
         live = self._live.get(day)
         if live is None:
             live = self._live[day] = Live(day, self._board, self._terms)
-            self._versions += 1_000_000_000  # another version than that of any sheet before it
-            live.sheet.version = self._versions
+            live.sheet.version = self._new_version()
         return await live.brought_up(self._clock.now)
+
+    def _new_version(self) -> int:
+        """Another one than that of any sheet before."""
+        self._versions += 1_000_000_000
+        return self._versions
 
     def _begin(self, day: date) -> Counting:
         cuts = Cuts.of(day, self.rules.zone, self.rules.day_starts_at)
         sheet = Sheet(day, cuts, self._terms)
+        sheet.version = self._new_version()
         return Counting(sheet, asyncio.create_task(self._count(sheet)))
 
     async def _count(self, sheet: Sheet) -> None:

@@ -9,7 +9,9 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import datetime
+from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 import structlog
@@ -26,11 +28,26 @@ _BREATH_SECONDS = 0.02
 _TRIED_AGAIN_SECONDS = 2.0
 _CHUNK = 2_000
 _LAST = 2**63 - 1
+_PLANS = 5
 _NEXT = f"SELECT {COLUMNS} FROM deliveries WHERE sequence > ? AND sequence <= ? ORDER BY sequence LIMIT {_CHUNK}"
 log = structlog.get_logger()
 
-Rewrite = Callable[[Delivery], Delivery | None]
-"""What an entry becomes; `None` if it stays as it is."""
+
+class Rewriter(Protocol):
+    """Hears of every entry before it is asked what becomes of any."""
+
+    def begin(self) -> None:
+        """All entries are asked for from the first on."""
+
+    @property
+    def known(self) -> int:
+        """Another number if it has found something that may bear on entries it was asked for before."""
+
+    def find(self, delivery: Delivery) -> None:
+        """Hears of one."""
+
+    def rewrite(self, delivery: Delivery) -> Delivery | None:
+        """What it becomes; `None` if it stays as it is."""
 
 
 class Upkeep:
@@ -67,17 +84,25 @@ class Upkeep:
         if any(path.exists() and path.stat().st_mtime < before.timestamp() for path in kept):
             await self._journal.work(_forgets_aside)
 
-    async def rewrite(self, rewrite: Rewrite, said: Callable[[], Delivery]) -> bool:
-        """Rewrites every entry that `rewrite` wants otherwise, and scrubs what was; False if there was none.
-
-        `said` makes the journal's own remark of it, in the same commit.
+    async def rewrite(
+        self, rewriter: Rewriter, said: Callable[[], Delivery], written: Callable[[], None] = lambda: None
+    ) -> bool:
+        """Rewrites every entry that the rewriter wants otherwise; False if there was none. Nothing of what they were
+        is left in any file on return. `said` makes the journal's own remark of it, in the same commit; `written` is
+        called after that.
         """
         async with self._one_at_a_time:
-            plan = await asyncio.to_thread(Plan.of, self._journal.path, self._journal.base, rewrite)
-            if not await self._journal.work(lambda custody: plan.carry_out(custody, rewrite, said)):
-                return False
-            await self._scrub()
-            return True
+            if await self._journal.work(lambda custody: (custody.is_unclean(), [])):
+                await self._sweep()
+            for _ in range(_PLANS):
+                plan = await asyncio.to_thread(Plan.of, self._journal.path, self._journal.base, rewriter)
+                done = await self._journal.work(partial(plan.carry_out, rewriter=rewriter, said=said))
+                if done:
+                    written()
+                    await self._scrub()
+                if done is not None:
+                    return done
+            raise JournalUnavailable("too much comes of them just now")
 
     async def _sweep(self) -> None:
         after: int | None = 0
@@ -144,13 +169,24 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     rows: list[Row]
 
     @classmethod
-    def of(cls, path: Path, base: Base, rewrite: Rewrite) -> Plan:
-        """Blocking: some microseconds an entry. Entries that count as deleted, and those before the base, stay."""
-        return _extended(cls(head=base.sequence, before=base.chain, after=base.chain, rows=[]), path, rewrite)
+    def of(cls, path: Path, base: Base, rewriter: Rewriter) -> Plan:
+        """Blocking: some microseconds an entry. Those at or before the base stay as they are."""
+        _find(path, base.sequence, rewriter)
+        rewriter.begin()
+        return _extended(cls(head=base.sequence, before=base.chain, after=base.chain, rows=[]), path, rewriter)
 
-    def carry_out(self, custody: Custody, rewrite: Rewrite, said: Callable[[], Delivery]) -> tuple[bool, list[Row]]:
-        """Writes it, with what has come meanwhile; True and the entry that was added, or False if nothing was to do."""
-        whole = _extended(self, custody.path, rewrite)
+    def carry_out(
+        self, custody: Custody, rewriter: Rewriter, said: Callable[[], Delivery]
+    ) -> tuple[bool | None, list[Row]]:
+        """Writes it, with what has come meanwhile: True and the entry that was added, or False if nothing was to do.
+
+        `None` if what has come meanwhile calls for another plan.
+        """
+        known = rewriter.known
+        _find(custody.path, self.head, rewriter)
+        if rewriter.known != known:
+            return None, []
+        whole = _extended(self, custody.path, rewriter)
         if whole.before != custody.chain:
             raise JournalUnavailable("the journal has changed meanwhile")
         if not whole.rows:
@@ -158,10 +194,15 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         return True, custody.restate(whole.rows, whole.after, said())
 
 
-def _extended(plan: Plan, path: Path, rewrite: Rewrite) -> Plan:
+def _find(path: Path, after: int, rewriter: Rewriter) -> None:
+    for row in _rows(path, after, _LAST):
+        rewriter.find(to_entry(row).delivery)
+
+
+def _extended(plan: Plan, path: Path, rewriter: Rewriter) -> Plan:
     head, before, after, changed = plan.head, plan.before, plan.after, list(plan.rows)
     for row in _rows(path, plan.head, _LAST):
-        rewritten = rewrite(to_entry(row).delivery)
+        rewritten = rewriter.rewrite(to_entry(row).delivery)
         now = row if rewritten is None else to_row(row[0], rewritten)
         if rewritten is not None:
             changed.append(now)
