@@ -21,6 +21,7 @@ ORDER = [
     "journal.blanking",
     "journal.witness",
     "journal.base",
+    "journal.apart",
     "journal.store",
     "journal.soundness",
     "journal.mending",

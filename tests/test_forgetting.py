@@ -30,8 +30,7 @@ from wallboard.journal.sqlite import SqliteJournal
 from wallboard.journal.store import Store
 
 FORMS = ("+61291112222", "61291112222", "0291112222", "(02) 9111 2222", "+61 2 9111-2222", 61291112222)
-DIGITS = re.compile(rb"9[^0-9A-Za-z\"]{0,3}1[^0-9A-Za-z\"]{0,3}1[^0-9A-Za-z\"]{0,3}1[^0-9A-Za-z\"]{0,3}2[^0-9A-Za-z\"]{0,3}2"
-                    rb"[^0-9A-Za-z\"]{0,3}2[^0-9A-Za-z\"]{0,3}2")  # fmt: skip
+DIGITS = re.compile(rb"[^0-9A-Za-z\"]{0,3}".join(digit.encode() for digit in "91112222"))
 NAME = "Zebulon Quist"
 OTHER = "+61290000001"
 
@@ -46,8 +45,9 @@ def bodies() -> list[Any]:
     for n, form in enumerate(FORMS):
         found.append(samples.rang(**{"call": f"t{n}"}) | theirs(form, f"t{n}"))
     call = samples.answered_call("t9")
-    found += [call[0] | theirs(call="t9"), *(body | {"caller_id": None, "caller_name": NAME.upper()} for body in call[1:])]
     found += [
+        call[0] | theirs(call="t9"),
+        *(body | {"caller_id": None, "caller_name": NAME.upper()} for body in call[1:]),
         samples.abandoned("t8") | theirs(FORMS[2], "t8"),
         samples.body("voicemail", "t8", recorded_at=samples.at(30), emails=["a@b.example"], email_subject="Voicemail",
                      email_message=f"From {NAME} on (02) 9111 2222", audio_file="https://pbx.example/1.wav")
@@ -146,9 +146,10 @@ def test_an_erased_caller_is_in_no_file_and_no_answer_and_every_figure_stays(fil
     assert not tells(bytes_of(server.folder))
     server.start()
     again = server.state()
-    for moving in ("as_of", "sequence", "journal"):
-        assert again.pop(moving) and after.pop(moving)
-    assert again == after
+    moving = ("as_of", "sequence", "journal")
+    assert {name: again[name] for name in again if name not in moving} == {
+        name: after[name] for name in after if name not in moving
+    }
     assert tells((server.folder / "log").read_bytes()) is False
 
 
@@ -224,7 +225,7 @@ def test_the_door_works_however_deep_the_folder_lies(tmp_path: Path) -> None:
     server = Server(folder).start()
     try:
         assert (folder / "wallboard.db.control").exists()
-        assert control.ask(folder / "wallboard.db", "forget", {"number": OTHER}) == {"events": 0, "calls": 0, "marks": 0}
+        assert server.run("forget", OTHER).stdout == "Nothing was found of that number.\n"
     finally:
         server.close()
     assert not (folder / "wallboard.db.control").exists()
@@ -243,7 +244,7 @@ def test_an_erasing_that_is_killed_at_any_moment_costs_nothing_and_can_be_done_a
     rng, made = Random("erasing"), tmp_path / "made"
     made.mkdir()
     rows = []
-    for n in range(1, 4_001):
+    for n in range(1, 2_001):
         who = theirs(call=f"t{n}") if n % 5 == 0 else {"unique_call_id": f"o{n}"}
         body = json.dumps(samples.rang() | who | {"x": "y" * (n * 37 % 600)}).encode()
         rows.append(to_row(n, Delivery(received_at=NOW, body=body)))
@@ -251,7 +252,7 @@ def test_an_erasing_that_is_killed_at_any_moment_costs_nothing_and_can_be_done_a
     store.write(rows, [])
     store.close()
     kills = 0
-    for attempt in range(3):
+    for attempt in range(2):
         folder = tmp_path / str(attempt)
         shutil.copytree(made, folder)
         settings = {**os.environ, "DATABASE_URL": f"sqlite:///{folder}/wallboard.db"}
@@ -260,15 +261,15 @@ def test_an_erasing_that_is_killed_at_any_moment_costs_nothing_and_can_be_done_a
             command = [sys.executable, "-m", "wallboard", "forget", FORMS[0]]
             process = subprocess.Popen(command, cwd=ROOT, env=settings, stdout=subprocess.PIPE, text=True)
             try:
-                process.communicate(timeout=rng.uniform(0.5, 2.5) if kills < 4 * (attempt + 1) else None)
+                process.communicate(timeout=rng.uniform(0.5, 2.5) if kills < 3 * (attempt + 1) else None)
                 ended = True
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.communicate()
                 kills += 1
-            assert _entries(folder) == 4_000
+            assert _entries(folder) == 2_000
         assert not tells(bytes_of(folder))
-    assert kills > 3
+    assert kills > 2
 
 
 def _entries(folder: Path) -> int:

@@ -66,6 +66,11 @@ class Eraser:
         """Everything is to be rewritten from the start: counts it anew. What was found stays found."""
         self.counted = Counted(calls=len(self.ids))
 
+    def take_up(self, learnt: Eraser) -> None:
+        """What a copy of this one has found and counted."""
+        self.ids, self.names, self.counted = learnt.ids, learnt.names, learnt.counted
+        self._ids_needle = None
+
     @property
     def known(self) -> int:
         """Grows with everything that is found."""

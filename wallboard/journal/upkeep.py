@@ -11,12 +11,13 @@ from contextlib import closing
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 import msgspec
 import structlog
 
 from wallboard.journal import EVENTS_PURGED, Delivery, JournalUnavailable
+from wallboard.journal.apart import ApartFailed, apart
 from wallboard.journal.base import AGED, AGING, Base, Kept
 from wallboard.journal.blanking import Blanking
 from wallboard.journal.custody import Custody
@@ -30,6 +31,8 @@ _CHUNK = 2_000
 _LAST = 2**63 - 1
 _PLANS = 5
 _NEXT = f"SELECT {COLUMNS} FROM deliveries WHERE sequence > ? AND sequence <= ? ORDER BY sequence LIMIT {_CHUNK}"
+P = ParamSpec("P")
+T = TypeVar("T")
 log = structlog.get_logger()
 
 
@@ -38,6 +41,9 @@ class Rewriter(Protocol):
 
     def begin(self) -> None:
         """All entries are asked for from the first on."""
+
+    def take_up(self, learnt: Any) -> None:
+        """Goes on from what a copy of it has learnt in another process."""
 
     @property
     def known(self) -> int:
@@ -64,7 +70,7 @@ class Upkeep:
         """
         async with self._one_at_a_time:
             before = self._journal.base
-            base, aged, found = await asyncio.to_thread(_moved, self._journal.path, before, sequence, remains, now)
+            base, aged, found = await _apart(_moved, self._journal.path, before, sequence, remains, now)
             if not found:
                 return False
             await self._journal.work(lambda custody: (None, custody.declare(base, aged, now)))
@@ -95,7 +101,8 @@ class Upkeep:
             if await self._journal.work(lambda custody: (custody.is_unclean(), [])):
                 await self._sweep()
             for _ in range(_PLANS):
-                plan = await asyncio.to_thread(Plan.of, self._journal.path, self._journal.base, rewriter)
+                plan, learnt = await _apart(_planned, self._journal.path, self._journal.base, rewriter)
+                rewriter.take_up(learnt)
                 done = await self._journal.work(partial(plan.carry_out, rewriter=rewriter, said=said))
                 if done:
                     written()
@@ -168,13 +175,6 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     after: bytes
     rows: list[Row]
 
-    @classmethod
-    def of(cls, path: Path, base: Base, rewriter: Rewriter) -> Plan:
-        """Blocking: some microseconds an entry. Those at or before the base stay as they are."""
-        _find(path, base.sequence, rewriter)
-        rewriter.begin()
-        return _extended(cls(head=base.sequence, before=base.chain, after=base.chain, rows=[]), path, rewriter)
-
     def carry_out(
         self, custody: Custody, rewriter: Rewriter, said: Callable[[], Delivery]
     ) -> tuple[bool | None, list[Row]]:
@@ -192,6 +192,21 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         if not whole.rows:
             return False, []
         return True, custody.restate(whole.rows, whole.after, said())
+
+
+def _planned(path: Path, base: Base, rewriter: Rewriter) -> tuple[Plan, Rewriter]:
+    """Some microseconds an entry. Those at or before the base stay as they are."""
+    _find(path, base.sequence, rewriter)
+    rewriter.begin()
+    plan = Plan(head=base.sequence, before=base.chain, after=base.chain, rows=[])
+    return _extended(plan, path, rewriter), rewriter
+
+
+async def _apart(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    try:
+        return await asyncio.to_thread(lambda: apart(function, *args, **kwargs))
+    except ApartFailed as error:
+        raise JournalUnavailable(f"it cannot be read just now ({error})") from None
 
 
 def _find(path: Path, after: int, rewriter: Rewriter) -> None:
