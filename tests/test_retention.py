@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from tests import samples
 from tests.conftest import Server, wait_until
+from tests.faults import Faults
 from wallboard.board import Rules
 from wallboard.day import exports
 from wallboard.day.choice import Choice
@@ -31,7 +33,7 @@ DAY = timedelta(days=1)
 RULES = Rules(zone=UTC)
 READER = Reader(zone=UTC)
 PAST_DAYS, KEPT_DAYS = 5, 2
-NUMBER = re.compile(rb"\+61[0-9]{9}")
+NUMBER = re.compile(rb"\+612[0-9]{8}")
 
 
 def today() -> date:
@@ -213,3 +215,51 @@ def test_what_is_written_down_of_a_day_is_all_that_its_page_shows(purged: Purged
         assert (kept.cuts.start, kept.cuts.quarters) == (sheet.cuts.start, sheet.cuts.quarters)
         assert {kept.name_of(agent) for agent in kept.agents()} == {sheet.name_of(agent) for agent in sheet.agents()}
         assert not NUMBER.search(record.figures.encode())
+
+
+def test_a_running_server_deletes_when_the_day_turns_and_forgets_in_its_memory_too(
+    tmp_path: Path, data: Path, faults: Faults
+) -> None:
+    server = Server(tmp_path, **faults.environment, DATABASE_URL=f"sqlite:///{data}/wallboard.db",
+                    WALLBOARD_RETENTION_DAYS="1").start()  # fmt: skip
+    try:
+        for body in (samples.rang(call="1"), samples.abandoned("2")):
+            server.post(body)
+        day = today()
+        assert b"+61290000001" in bytes_of(data)
+        assert "+61 2 9000 0001" in server.client.get("/supervisor/callbacks").text
+        faults.step_clock(2 * 86_400)
+        wait_until(lambda: b"+61290000001" not in bytes_of(data), "the caller is deleted", within=40)
+        wait_until(lambda: base_of(data) > 0, "and all is done", within=20)
+        for path in ("/supervisor/callbacks?show=all", "/supervisor", "/setup", "/boards/main"):
+            assert "9000 0001" not in server.client.get(path).text, path
+        assert "ACME" not in server.client.get("/setup").text
+        assert "The calls of this day were deleted after 1 day" in server.client.get(f"/supervisor/day/{day}").text
+        before = server.state()
+        assert before["webhooks"]["accepted"] == 2
+        server.stop()
+        server.start()
+        assert shown(server.state()) == shown(before)
+        assert server.state()["journal"]["mended_today"] == 0
+    finally:
+        server.close()
+
+
+def test_an_idle_server_writes_nothing_more_when_there_is_nothing_to_delete(tmp_path: Path) -> None:
+    server = Server(tmp_path, WALLBOARD_RETENTION_DAYS="1")
+    purged_at = datetime.now(UTC) - 9 * DAY
+    store = Store(tmp_path / "wallboard.db")
+    store.write([to_row(1, Delivery(received_at=purged_at, body=json.dumps(samples.rang()).encode()))], [])
+    store.close()
+    try:
+        server.start()
+        wait_until(lambda: base_of(tmp_path) == 1, "the only event is deleted", within=30)
+        head = server.state()["sequence"]
+        for _ in range(2):
+            server.stop()
+            server.start()
+            assert server.state()["sequence"] == head
+        assert server.state()["webhooks"]["accepted"] == 1
+        assert server.client.get("/").text.count("/boards/main") > 0, "something has arrived once: no setup page"
+    finally:
+        server.close()

@@ -17,7 +17,7 @@ from wallboard.journal import Journal
 from wallboard.journal.upkeep import Upkeep
 from wallboard.turns import written
 
-_LOOKED_SECONDS = 20
+_LOOKED_SECONDS = 5
 _DAY = timedelta(days=1)
 log = structlog.get_logger()
 
@@ -52,16 +52,23 @@ class Retention:
         first = self._days.oldest_with_calls
         await self._upkeep.sweep()
         await self._upkeep.forget_aside(self._intake.board.rules.starts_at(first))
-        turn = self._intake.turns.before(first)
-        sequence = self._journal.head if turn is None else turn.sequence
-        remains = written(self._intake.remains()) if turn is None else turn.remains
-        if sequence <= self._journal.begins_after:
+        if self._up_to(first)[0] <= self._journal.begins_after:
             return
+        if self._intake.turns.before(first) is None:  # nothing has come since, so that no page has been turned
+            self._intake.board.forget_before(first, self._clock.now())
         for day in self._to_write_down(first):
             await self._write_down(day)
+        sequence, remains = self._up_to(first)
         if await self._upkeep.purge(sequence, remains, self._clock.now()):
             self._intake.forget_before(first, sequence)
             self._days.forget_counted()
+
+    def _up_to(self, first: date) -> tuple[int, str]:
+        """The last entry before the day `first`, and what remains of all up to it."""
+        turn = self._intake.turns.before(first)
+        if turn is None:
+            return self._journal.head, written(self._intake.remains())
+        return turn.sequence, turn.remains
 
     def _to_write_down(self, first: date) -> list[date]:
         """The days that go, each with the one before it, of which news may have come late."""
