@@ -18,7 +18,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Mount
+from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from wallboard.access.gate import PACKING, Gate, at_the_machine, machines
@@ -34,16 +34,20 @@ from wallboard.boards.saving import Saving
 from wallboard.callbacks.pages import CallbackPages
 from wallboard.choices import boards_of, defaults_of, rules_of
 from wallboard.clock import Clock
+from wallboard.control import OperatorsOnly
 from wallboard.day.archive import Archive
 from wallboard.day.call_pages import CallPages
 from wallboard.day.days import Days
 from wallboard.day.explain import Standards
 from wallboard.day.pages import DayPages
+from wallboard.day.shelf import Shelf
 from wallboard.desk import Desk
+from wallboard.forgetting import Forgetting
 from wallboard.front import Front, descriptors
 from wallboard.intake import Intake, heard_by_all
 from wallboard.journal import JournalError, JournalUnavailable
 from wallboard.journal.sqlite import SqliteJournal, check
+from wallboard.journal.upkeep import Upkeep
 from wallboard.logs import set_up, traced
 from wallboard.look import Look
 from wallboard.measure import standards_of
@@ -62,6 +66,7 @@ from wallboard.people.pages import PeoplePages
 from wallboard.people.reception import AT_THE_COMMAND_LINE, Reception
 from wallboard.people.times import Times
 from wallboard.render import Renderer
+from wallboard.retention import Retention
 from wallboard.screen import Source
 from wallboard.screens import Screens, build_of
 from wallboard.settings import Settings, SettingsError, read_settings, require_serving
@@ -126,7 +131,9 @@ def create_app(settings: Settings) -> Starlette:
 
     people = People(clock, settings.secret_key, lambda key: gate.presence.dismiss(key))
     remarks = heard_by_all(boards.remarks, people.remarks, paired.remarks)
-    intake = Intake(reader, board, journal, clock, changed, remarks)
+    archive = Archive(settings.sqlite_path.resolve())
+    shelf = Shelf(archive)
+    intake = Intake(reader, board, journal, clock, changed, remarks, shelf.placed)
     saving = Saving(intake, boards)
     front = Front(descriptors())
     api = Api(settings, intake, journal, clock, screens, front)
@@ -142,10 +149,22 @@ def create_app(settings: Settings) -> Starlette:
     def standards() -> Standards:
         return standards_of(look(), settings.short_abandon_seconds * 1000)
 
-    days = Days(board, journal, settings.sqlite_path, clock, reader, standards, retention_days=settings.retention_days)
+    days = Days(
+        board,
+        journal,
+        settings.sqlite_path,
+        clock,
+        reader,
+        standards,
+        retention_days=settings.retention_days,
+        shelf=shelf,
+    )
+    upkeep = Upkeep(journal)
+    retention = Retention(intake, journal, upkeep, days, shelf, clock)
+    forgetting = Forgetting(intake, upkeep, days, clock)
     sights = Sights(boards, settings.recording_hosts)
     day_pages = DayPages(desk, days, sights)
-    call_pages = CallPages(desk, days, Archive(settings.sqlite_path.resolve()), reader, clock, sights)
+    call_pages = CallPages(desk, days, archive, reader, clock, sights)
     now = NowPages(desk, renderer.environment, board, journal, clock, look, days, sights)
     callbacks = CallbackPages(desk, renderer.environment, intake, journal, clock, sights)
     newcomers, televisions, enrolment = Newcomers(), Televisions(), Enrolment(intake, paired)
@@ -199,9 +218,15 @@ def create_app(settings: Settings) -> Starlette:
     app = Starlette(
         routes=[
             *(gate.route(way) for part in parts for way in part.routes()),
+            Route("/operator/forget", forgetting.forget, methods=["POST"]),
             Mount("/static", StaticFiles(directory=STATIC), middleware=[PACKING]),
         ],
-        middleware=[*told, Middleware(Walls, ancestors=settings.frame_ancestors), Middleware(OwnPagesOnly)],
+        middleware=[
+            *told,
+            Middleware(Walls, ancestors=settings.frame_ancestors),
+            Middleware(OwnPagesOnly),
+            Middleware(OperatorsOnly),
+        ],
         exception_handlers={Exception: _unexpected},
         lifespan=_lifespan(
             intake,
@@ -210,6 +235,7 @@ def create_app(settings: Settings) -> Starlette:
             bell,
             front,
             days,
+            retention,
             people,
             (partial(_take_boards, settings, saving), partial(_invite, settings, reception)),
         ),
@@ -226,6 +252,7 @@ def _lifespan(
     bell: Bell,
     front: Front,
     days: Days,
+    retention: Retention,
     people: People,
     opened: Iterable[Callable[[], Awaitable[None]]],
 ) -> Callable[[Starlette], AbstractAsyncContextManager[dict[str, Front]]]:
@@ -239,9 +266,8 @@ def _lifespan(
         while not await _opened(intake):
             await asyncio.sleep(1)
         log.info("ready", sequence=journal.head)
-        await asyncio.gather(
-            screens.run(every_second), bell.run(), people.audit.run(intake), *(work() for work in opened)
-        )
+        tasks = (bell.run(), retention.run(), people.audit.run(intake), *(work() for work in opened))
+        await asyncio.gather(screens.run(every_second), *tasks)
 
     def stop() -> None:
         intake.closing = True

@@ -81,6 +81,17 @@ class Callers:
         del marks[:-_KEPT_MARKS]
         self._touch(marked.caller)
 
+    def erase(self, is_marked: Callable[[str], bool], tells: Callable[[str], bool]) -> None:
+        """Forgets the marks on a caller, and the words of other notes that tell of them."""
+        for caller in [known for known in self._marks if is_marked(known)]:
+            del self._marks[caller]
+            self._touch(caller)
+        for caller, marks in self._marks.items():
+            if any(tells(mark.text) for mark in marks):
+                kept = [msgspec.structs.replace(mark, text="") if tells(mark.text) else mark for mark in marks]
+                self._marks[caller] = kept
+                self._touch(caller)
+
     def step_clock(self, by: timedelta) -> None:
         """Restates what our own clock told; what was shown of the PBX's times stays."""
         for caller, marks in self._marks.items():

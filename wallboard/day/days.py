@@ -19,13 +19,16 @@ import structlog
 
 from wallboard.board import Board, Rules
 from wallboard.clock import Clock
+from wallboard.day.archive import ArchiveUnreadable
 from wallboard.day.explain import Standards
 from wallboard.day.history import Head, Question
 from wallboard.day.intervals import Cuts
+from wallboard.day.kept import Kept
 from wallboard.day.recount import RecountFailed, recount
 from wallboard.day.rows import CallRow, row_of
 from wallboard.day.seen import Seen
 from wallboard.day.sheet import Sheet
+from wallboard.day.shelf import Shelf
 from wallboard.journal import Journal
 from wallboard.parse import Reader
 from wallboard.scope import Sight
@@ -125,6 +128,7 @@ class Days:
         standards: Callable[[], Standards],
         *,
         retention_days: int,
+        shelf: Shelf,
     ) -> None:
         self._board = board
         self._journal = journal
@@ -132,7 +136,9 @@ class Days:
         self._clock = clock
         self._reader = reader
         self._standards = standards
-        self._retention = timedelta(days=retention_days)
+        self.retention_days = retention_days
+        self._shelf = shelf
+        self._versions = 0
         self._live: dict[date, Live] = {}
         self._past: OrderedDict[_Known, Counting] = OrderedDict()
         self._seen: OrderedDict[tuple[Sheet, Sight], Seen] = OrderedDict()
@@ -147,9 +153,14 @@ class Days:
         return self._board.rules.day_of(self._clock.now())
 
     @property
-    def first(self) -> date:
+    def oldest_with_calls(self) -> date:
         """The oldest day of which events are kept."""
-        return self.today - self._retention
+        return self.today - timedelta(days=self.retention_days)
+
+    @property
+    def first(self) -> date:
+        """The oldest day of which anything is kept."""
+        return min(self.oldest_with_calls, self._shelf.first or self.today)
 
     def is_live(self, day: date) -> bool:
         """The live board knows today and yesterday, and keeps both right."""
@@ -167,6 +178,10 @@ class Days:
         whole = await self.sheet(day)
         if whole is None or sight.is_whole:
             return whole
+        if (
+            whole.is_kept
+        ):  # it holds no number of a caller, and nothing that could be told apart for a part of the floor
+            return whole if sight.scope.is_all else Kept(day, whole.cuts, whole.standards)
         key = (whole, sight)
         if key not in self._seen:
             self._seen[key] = Seen(whole, sight)
@@ -185,6 +200,8 @@ class Days:
     async def _sheet(self, day: date) -> Sheet | None:
         if self.is_live(day):
             return await self._live_sheet(day)
+        if self.is_kept(day):
+            return await self._kept_sheet(day)
         key = (day, self._journal.epoch, self._clock.steps, self._late_news(day))
         counting = self._past.get(key)
         if counting is None:
@@ -198,8 +215,33 @@ class Days:
         return counting.sheet
 
     def has(self, day: date) -> bool:
-        """Within retention, and not to come."""
+        """Not to come, and not before anything was kept."""
         return self.first <= day <= self.today
+
+    def is_kept(self, day: date) -> bool:
+        """Whether only the day's figures are left."""
+        return not self.is_live(day) and (day in self._shelf or day < self.oldest_with_calls)
+
+    async def counted(self, day: date) -> Sheet:
+        """A past day counted anew, whatever is known of it; RecountFailed."""
+        counting = self._begin(day)
+        await counting.task
+        return counting.sheet
+
+    def forget_counted(self) -> None:
+        """Holds no row any more of which a caller may have been deleted or erased."""
+        self.farewell()
+        self._past.clear()
+        self._live.clear()
+        self._seen.clear()
+
+    async def _kept_sheet(self, day: date) -> Sheet:
+        if day not in self._shelf:
+            return Kept(day, Cuts.of(day, self.rules.zone, self.rules.day_starts_at), self._standards())
+        try:
+            return await self._shelf.sheet(day)
+        except ArchiveUnreadable as error:
+            raise RecountFailed(str(error)) from None
 
     def _late_news(self, day: date) -> tuple[int, datetime | None]:
         """What came of a past day lately: the live board keeps it until the day turns, so another value is news."""
@@ -218,11 +260,18 @@ class Days:
         live = self._live.get(day)
         if live is None:
             live = self._live[day] = Live(day, self._board, self._standards())
+            live.sheet.version = self._new_version()
         return await live.brought_up(self._clock.now)
+
+    def _new_version(self) -> int:
+        """Another one than that of any sheet before."""
+        self._versions += 1_000_000_000
+        return self._versions
 
     def _begin(self, day: date) -> Counting:
         cuts = Cuts.of(day, self.rules.zone, self.rules.day_starts_at)
         sheet = Sheet(day, cuts, self._standards())
+        sheet.version = self._new_version()
         return Counting(sheet, asyncio.create_task(self._count(sheet)))
 
     async def _count(self, sheet: Sheet) -> None:

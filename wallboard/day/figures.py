@@ -57,11 +57,12 @@ def figures_of(choice: Choice, sheet: Sheet) -> list[Figure]:
     """The head of the page: all numbers of the queues or ring groups that it is about."""
     terms = terms_of(choice, sheet)
     tally = sheet.over(places_of(choice, sheet), terms)
-    return [_figure(key, tally, choice.but(day=sheet.day), terms) for key in COLUMNS]
+    about = choice.but(day=sheet.day)
+    return [_figure(key, tally, about, terms, has_calls=not sheet.is_kept) for key in COLUMNS]
 
 
-def _figure(key: str, tally: Tally, choice: Choice, terms: Terms) -> Figure:
-    cell = cell_of(key, tally, choice, terms)
+def _figure(key: str, tally: Tally, choice: Choice, terms: Terms, *, has_calls: bool) -> Figure:
+    cell = cell_of(key, tally, choice, terms, has_calls=has_calls)
     remark, told = "", words_for(key, terms)
     if key == "service_level":
         remark = f"{'under the ' if cell.alarm == 'warn' else ''}target {terms.target * 100:.0f} %"
@@ -71,12 +72,15 @@ def _figure(key: str, tally: Tally, choice: Choice, terms: Terms) -> Figure:
 
 def call_figures(choice: Choice, sheet: Sheet) -> list[Figure]:
     """The numbers of whole calls, which no filter changes."""
+
+    def behind(key: str) -> str | None:
+        return None if sheet.is_kept else choice.calls(sheet.day, key)
+
     found = [
-        Figure(key, number.title, f"{sheet.calls[key]:,}", number.words, choice.calls(sheet.day, key))
-        for key, number in CALLS.items()
+        Figure(key, number.title, f"{sheet.calls[key]:,}", number.words, behind(key)) for key, number in CALLS.items()
     ]
     left = [
-        Figure(key, number.title, f"{sheet.voicemails:,}", number.words, choice.calls(sheet.day, key))
+        Figure(key, number.title, f"{sheet.voicemails:,}", number.words, behind(key))
         for key, number in MESSAGES.items()
     ]
     return [*found, *left]
@@ -106,11 +110,11 @@ def value_of(key: str, tally: Tally, terms: Terms) -> Value:
     return value
 
 
-def cell_of(key: str, tally: Tally, choice: Choice, terms: Terms) -> Cell:
-    """`choice` names its day."""
+def cell_of(key: str, tally: Tally, choice: Choice, terms: Terms, *, has_calls: bool = True) -> Cell:
+    """`choice` names its day; without calls a number leads nowhere."""
     value = value_of(key, tally, terms)
     low = key == "service_level" and value is not None and value < terms.target
-    address = choice.calls(choice.day, BEHIND.get(key, key)) if value and choice.day else None
+    address = choice.calls(choice.day, BEHIND.get(key, key)) if value and choice.day and has_calls else None
     return Cell(text_of(key, value), address, "warn" if low else "calm")
 
 

@@ -9,10 +9,11 @@ import msgspec
 
 from wallboard.day import words as say
 from wallboard.day.choice import Choice
-from wallboard.day.explain import AGENTS, Terms
+from wallboard.day.explain import AGENTS
 from wallboard.day.figures import COLUMNS, Cell, Value, cell_of, title_of, value_of, words_for
 from wallboard.day.scope import places_of
 from wallboard.day.sheet import Sheet, Tally
+from wallboard.events import Place
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
@@ -61,7 +62,7 @@ def place_table(kind: str, choice: Choice, sheet: Sheet) -> Table:
     lines = [
         Line(
             Cell(place.name, choice.of(place).address),
-            _cells(sheet.place(place), choice.of(place).but(day=sheet.day), sheet.terms_of(place)),
+            _cells(sheet.place(place), choice.of(place).but(day=sheet.day), sheet, place),
         )
         for place, _ in _ordered(values, by, lambda key, known: known[key], COLUMNS)
     ]
@@ -69,7 +70,7 @@ def place_table(kind: str, choice: Choice, sheet: Sheet) -> Table:
         every = choice.but(kind=kind, place=None)
         all_of_them = Cell("All queues" if kind == "queue" else "All ring groups", every.address)
         lines.append(
-            Line(all_of_them, _cells(sheet.over(places), every.but(day=sheet.day), sheet.terms_of(None)), is_total=True)
+            Line(all_of_them, _cells(sheet.over(places), every.but(day=sheet.day), sheet, None), is_total=True)
         )
     title = "Queue" if kind == "queue" else "Ring group"
     columns = _columns(
@@ -79,8 +80,9 @@ def place_table(kind: str, choice: Choice, sheet: Sheet) -> Table:
     return Table(name, f"{title}s", columns, tuple(lines), empty)
 
 
-def _cells(tally: Tally, choice: Choice, terms: Terms) -> tuple[Cell, ...]:
-    return tuple(cell_of(key, tally, choice, terms) for key in COLUMNS)
+def _cells(tally: Tally, choice: Choice, sheet: Sheet, place: Place | None) -> tuple[Cell, ...]:
+    terms = sheet.terms_of(place)
+    return tuple(cell_of(key, tally, choice, terms, has_calls=not sheet.is_kept) for key in COLUMNS)
 
 
 def agent_table(choice: Choice, sheet: Sheet) -> Table:
@@ -113,7 +115,7 @@ def agent_table(choice: Choice, sheet: Sheet) -> Table:
 
 def _agent_cell(key: str, value: int, agent: str, choice: Choice, sheet: Sheet) -> Cell:
     text = say.milliseconds(value) if key == "agent_talk" else f"{value:,}"
-    return Cell(text, choice.calls(sheet.day, key, agent=agent) if value else None)
+    return Cell(text, choice.calls(sheet.day, key, agent=agent) if value and not sheet.is_kept else None)
 
 
 def _person(name: str, agent: str) -> str:
