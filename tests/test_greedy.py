@@ -154,7 +154,8 @@ def test_what_does_not_come_to_an_end_is_ended_and_what_is_kept_open_may_rest(se
 
     async def work() -> None:
         async with nobody_notices(server):
-            silent, half_head, half_body, drip_head, drip_body, chunks, empty, again, _ = await asyncio.gather(
+            resting = asyncio.create_task(rest_between_two(server))
+            silent, half_head, half_body, drip_head, drip_body, chunks, empty, again = await asyncio.gather(
                 to_the_end(server),
                 to_the_end(server, POST),
                 to_the_end(server, head + b'{"type":'),
@@ -163,8 +164,8 @@ def test_what_does_not_come_to_an_end_is_ended_and_what_is_kept_open_may_rest(se
                 to_the_end(server, POST + b"Transfer-Encoding: chunked\r\n\r\n", *[b"1\r\n{\r\n"] * 60, pause=1),
                 to_the_end(server, *[b"\r\n"] * 60, pause=1),
                 to_the_end(server, b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n" + POST),
-                rest_between_two(server),
             )
+            await resting
         for said, seconds in (half_head, half_body, drip_head, drip_body, chunks):
             assert refusal(said) == (408, "timeout")
             assert 9 < seconds < 13
