@@ -50,6 +50,7 @@ class Watched:
 
 
 WATCHED: list[Watched] = []
+_SEARCHED_BEFORE: list[tuple[Watched, list[str]]] = []
 _MADE: dict[str, str] = {}
 
 
@@ -66,6 +67,13 @@ def watch(path: Path) -> Path:
     if all(watched.path != path for watched in WATCHED):
         WATCHED.append(Watched(path, test))
     return path
+
+
+def search_now(path: Path) -> None:
+    """For a log whose folder is about to be removed; what is found is told at the end like the rest."""
+    for watched in [watched for watched in WATCHED if watched.path == path]:
+        WATCHED.remove(watched)
+        _SEARCHED_BEFORE.append((watched, list(leaks(path.read_bytes()))))
 
 
 def leaks(log: bytes) -> Iterator[str]:
@@ -108,7 +116,7 @@ def _is_unsafe(text: bytes) -> bool:
 
 def found() -> list[str]:
     """The leaks of all servers that this process has started; a log that is gone counts as one."""
-    told = []
+    told = [f"{watched.test}: {leak}" for watched, before in _SEARCHED_BEFORE for leak in before]
     for watched in WATCHED:
         if not watched.path.exists():
             told.append(f"{watched.test}: its log was removed before it could be searched")
@@ -125,12 +133,12 @@ _SEARCHED = pytest.StashKey[int]()
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    told = found()
+    told, searched = found(), len(WATCHED) + len(_SEARCHED_BEFORE)
     output = getattr(session.config, "workeroutput", None)
     if output is not None:  # in a worker, whose exit status nobody asks for
-        output["leaks"], output["searched"] = told, len(WATCHED)
+        output["leaks"], output["searched"] = told, searched
         return
-    _tell(session.config, told, len(WATCHED))
+    _tell(session.config, told, searched)
     if session.config.stash[_LEAKS] and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import httpx
@@ -24,8 +25,11 @@ from tests.canary import pytest_terminal_summary as pytest_terminal_summary
 from tests.canary import pytest_testnodedown as pytest_testnodedown
 from tests.canary import watch
 from tests.faults import Faults, compiled
+from tests.warm import Forked, nest
 
 ROOT = Path(__file__).resolve().parent.parent
+OWN_FIRST_STEPS = {"LD_PRELOAD", "COVERAGE_PROCESS_START", "PYTHONASYNCIODEBUG"}
+"""Variables that a process heeds before its first line, so that it cannot be forked from one that has begun."""
 CHROMIUM_FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
     "--disable-sync", "--no-first-run",
@@ -45,8 +49,8 @@ class Server:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._settings = settings
-        self._command = [*wrapper, sys.executable, "-m", build, "serve"]
-        self.process: subprocess.Popen[str] | None = None
+        self._build, self._wrapper = build, wrapper
+        self.process: subprocess.Popen[str] | Forked | None = None
         self.client = httpx.Client(base_url=self.url, timeout=10)
 
     def environment(self) -> dict[str, str]:
@@ -64,10 +68,15 @@ class Server:
 
     def run(self, *command: str, timeout: float = 20) -> subprocess.CompletedProcess[str]:
         """One command of `python -m wallboard`, to its end."""
-        return subprocess.run(
-            [sys.executable, "-m", "wallboard", *command],
-            cwd=ROOT, env=self.environment(), text=True, capture_output=True, timeout=timeout, check=False,
-        )  # fmt: skip
+        with TemporaryFile("w+") as out, TemporaryFile("w+") as err:
+            process = nest().start("wallboard", command, self.environment(), out.fileno(), err.fileno())
+            try:
+                status = process.wait(timeout)
+            finally:
+                process.kill()
+            out.seek(0)
+            err.seek(0)
+            return subprocess.CompletedProcess(command, status, out.read(), err.read())
 
     def start(self) -> Server:
         self.begin()
@@ -76,17 +85,15 @@ class Server:
 
     def begin(self) -> None:
         """Starts it without waiting for anything."""
-        log = watch(self.folder / "log").open("a")
+        environment = self.environment()
         limit = [] if self.descriptors is None else ["prlimit", f"--nofile={self.descriptors}"]
-        self.process = subprocess.Popen(
-            [*limit, *self._command],
-            cwd=ROOT,
-            env=self.environment(),
-            stdout=log,
-            stderr=log,
-            text=True,
-        )
-        log.close()
+        before = [*limit, *self._wrapper]
+        with watch(self.folder / "log").open("a") as log:
+            if not before and not OWN_FIRST_STEPS & environment.keys():
+                self.process = nest().start(self._build, ["serve"], environment, log.fileno(), log.fileno())
+                return
+            command = [*before, sys.executable, "-m", self._build, "serve"]
+            self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log, text=True)
 
     def is_ready(self) -> bool:
         assert self.process is not None

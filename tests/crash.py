@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
+from tests.canary import search_now
 from tests.conftest import TOKEN, Server
 from tests.samples import rang
 
@@ -112,6 +113,7 @@ async def crash(folder: Path, kills: int, *, build: str, rng: Random, result: Re
         await asyncio.gather(*senders, return_exceptions=True)
     settle(server, account, result)
     server.close()
+    search_now(folder / "log")
 
 
 def settle(server: Server, account: Account, result: Result) -> None:

@@ -135,12 +135,26 @@ def run(work: Awaitable[None]) -> None:
 # --- half-open and dripping
 
 
-def test_what_does_not_come_to_an_end_is_ended(server: Server) -> None:
+async def rest_between_two(server: Server) -> None:
+    """Two webhooks on one connection, with a longer time between them than a request may take."""
+    reader, writer = await open_to(server)
+    body = json.dumps(rang()).encode()
+    for pause in (12, 0):
+        writer.write(POST + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        assert b" 200 " in await reader.readuntil(b"\r\n\r\n")
+        assert await reader.readuntil(b"}")
+        with suppress(TimeoutError):
+            assert await asyncio.wait_for(reader.read(1), pause) == b"never"
+    writer.close()
+
+
+def test_what_does_not_come_to_an_end_is_ended_and_what_is_kept_open_may_rest(server: Server) -> None:
     head = POST + b"Content-Length: 100\r\n\r\n"
     slow = [bytes((byte,)) for byte in POST * 2]
 
     async def work() -> None:
         async with nobody_notices(server):
+            resting = asyncio.create_task(rest_between_two(server))
             silent, half_head, half_body, drip_head, drip_body, chunks, empty, again = await asyncio.gather(
                 to_the_end(server),
                 to_the_end(server, POST),
@@ -151,6 +165,7 @@ def test_what_does_not_come_to_an_end_is_ended(server: Server) -> None:
                 to_the_end(server, *[b"\r\n"] * 60, pause=1),
                 to_the_end(server, b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n" + POST),
             )
+            await resting
         for said, seconds in (half_head, half_body, drip_head, drip_body, chunks):
             assert refusal(said) == (408, "timeout")
             assert 9 < seconds < 13
@@ -162,21 +177,6 @@ def test_what_does_not_come_to_an_end_is_ended(server: Server) -> None:
     run(work())
     assert metrics(server)["requests_late_total"] == 8
     assert server.state()["webhooks"]["quarantined"] == 0
-
-
-def test_a_kept_connection_may_rest_longer_than_a_request_may_take(server: Server) -> None:
-    async def work() -> None:
-        reader, writer = await open_to(server)
-        body = json.dumps(rang()).encode()
-        for pause in (12, 0):
-            writer.write(POST + b"Content-Length: %d\r\n\r\n" % len(body) + body)
-            assert b" 200 " in await reader.readuntil(b"\r\n\r\n")
-            assert await reader.readuntil(b"}")
-            with suppress(TimeoutError):  # longer than a request may take
-                await asyncio.wait_for(reader.read(1), pause)
-        writer.close()
-
-    run(work())
 
 
 def test_half_a_request_does_not_hold_up_the_end(server: Server) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from tests import canary
 from tests.canary import SECRETS, keep_secret, leaks
 from tests.conftest import API_TOKEN, ROOT, TOKEN, Server, wait_until
 from tests.samples import rang
@@ -218,6 +219,16 @@ def test_a_leak_is_found_and_not_repeated(case: str) -> None:
 def test_a_secret_in_the_event_itself_is_not_repeated() -> None:
     (told,) = leaks(f'{{"event": "got {TOKEN}"}}\n'.encode())
     assert told == "a token in line 1"
+
+
+def test_a_log_that_is_searched_early_is_told_of_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(canary, "WATCHED", [])
+    monkeypatch.setattr(canary, "_SEARCHED_BEFORE", [])
+    log = canary.watch(tmp_path / "log")
+    log.write_text(f"Bearer {TOKEN}")
+    canary.search_now(log)
+    log.unlink()
+    assert any("a token in line 1" in told for told in canary.found())
 
 
 LEAK = """
