@@ -1,4 +1,4 @@
-"""The whole application in this process, asked by whomever a test says; what a browser would need is another's matter."""
+"""The whole application in this process, asked by whomever a test says; knows no browser."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PAGE = {"Sec-Fetch-Mode": "navigate", "Accept": "text/html"}
 
 
 class Inside:
-    """One application with its journal in `folder`. Unless a test names a visitor, its own ways in find out who asks."""
+    """One application with its journal in `folder`."""
 
     def __init__(self, folder: Path, **settings: Any) -> None:
         given = {"pbx_tokens": TOKEN, "api_tokens": API_TOKEN, "database_url": f"sqlite:///{folder}/wallboard.db"}

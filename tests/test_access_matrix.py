@@ -230,7 +230,7 @@ def test_no_other_sites_page_can_do_anything(wall: Inside, headers: dict[str, st
 
 
 def test_reading_does_nothing(wall: Inside) -> None:
-    """A safe method is open to a link of another site, so none of them may change anything: the journal stands still."""
+    """Any site can have a safe method asked for, so none of them changes anything: the journal stands still."""
     before = wall.ask("GET", "/readyz").json()["sequence"]
     for way in wall.gate.ways:
         method, path = asked(way)

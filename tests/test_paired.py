@@ -129,7 +129,7 @@ def test_it_sees_its_board_and_those_that_take_turns_there(known: Known) -> None
     visitor = known.keys.identify(asking(key))
     assert visitor is not None
     assert (visitor.role, visitor.key, visitor.home) == (Role.TV, f"tv:{TV}", "/boards/sales")
-    assert visitor.boards == {"sales", "support"}
+    assert visitor.boards == frozenset({"sales", "support"})
     assert not visitor.sees_numbers
     assert not visitor.hears_recordings
 

@@ -27,9 +27,15 @@ UNSAFE_MARKUP = {
     "htmx that evaluates": re.compile(r"\shx-(?:on|vals=.js:|vars)", re.I),
 }
 POLICY = {
-    "default-src": "'none'", "script-src": "'self'", "style-src": "'self'", "img-src": "'self' data:", "font-src": "'self'",
-    "connect-src": "'self'", "form-action": "'self'", "base-uri": "'none'",
-}  # fmt: skip
+    "default-src": "'none'",
+    "script-src": "'self'",
+    "style-src": "'self'",
+    "img-src": "'self' data:",
+    "font-src": "'self'",
+    "connect-src": "'self'",
+    "form-action": "'self'",
+    "base-uri": "'none'",
+}
 ALWAYS = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
@@ -91,7 +97,11 @@ def is_well_kept(cookie: str) -> bool:
     if cookie.startswith("wallboard_name="):
         return "SameSite" in cookie
     parts = {part.strip().lower() for part in cookie.split(";")[1:]}
-    return cookie.startswith("__Host-") and {"secure", "httponly", "path=/"} <= parts and any("samesite" in p for p in parts)
+    return (
+        cookie.startswith("__Host-")
+        and {"secure", "httponly", "path=/"} <= parts
+        and any("samesite" in p for p in parts)
+    )
 
 
 def test_every_answer_is_walled(crawled: dict[str, httpx.Response]) -> None:
@@ -106,19 +116,42 @@ def test_every_link_leads_somewhere(crawled: dict[str, httpx.Response]) -> None:
 
 def test_no_page_has_a_script_or_a_style_in_it(crawled: dict[str, httpx.Response]) -> None:
     pages = {path: answer.text for path, answer in crawled.items() if "html" in answer.headers.get("content-type", "")}
-    assert [f"{path}: {what}" for path, page in pages.items() for what, sign in UNSAFE_MARKUP.items() if sign.search(page)] == []
+    assert [
+        f"{path}: {what}" for path, page in pages.items() for what, sign in UNSAFE_MARKUP.items() if sign.search(page)
+    ] == []
 
 
 def test_htmx_evaluates_nothing_on_any_page_that_has_it(crawled: dict[str, httpx.Response]) -> None:
-    with_htmx = {path: answer.text for path, answer in crawled.items() if "/vendor/htmx.js" in answer.text and "<html" in answer.text}
+    with_htmx = {
+        path: answer.text
+        for path, answer in crawled.items()
+        if "/vendor/htmx.js" in answer.text and "<html" in answer.text
+    }
     assert {"/boards/main", "/supervisor"} <= set(with_htmx)
     for path, page in with_htmx.items():
-        for said in ('"allowEval":false', '"allowScriptTags":false', '"selfRequestsOnly":true', '"includeIndicatorStyles":false'):
+        for said in (
+            '"allowEval":false',
+            '"allowScriptTags":false',
+            '"selfRequestsOnly":true',
+            '"includeIndicatorStyles":false',
+        ):
             assert said in page, path
 
 
-@pytest.mark.parametrize("path", [*DOORS, "/tv/pairing", "/healthz", "/readyz", "/api/v1/state", "/metrics", "/boards/main/tiles",
-                                  "/supervisor/stream", "/boards/main/stream"])  # fmt: skip
+@pytest.mark.parametrize(
+    "path",
+    [
+        *DOORS,
+        "/tv/pairing",
+        "/healthz",
+        "/readyz",
+        "/api/v1/state",
+        "/metrics",
+        "/boards/main/tiles",
+        "/supervisor/stream",
+        "/boards/main/stream",
+    ],
+)
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "BREW"])
 def test_a_stranger_is_refused_politely_whatever_the_method(server: Server, path: str, method: str) -> None:
     answer = server.client.request(method, path, headers={**STRANGER, "X-Secret-Echo": "echo-me"})
@@ -131,14 +164,43 @@ def test_a_stranger_is_refused_politely_whatever_the_method(server: Server, path
 
 
 TRIES = [
-    "/static/", "/static", "/static/vendor/", "/static/../app.py", "/static/..%2fapp.py", "/static/%2e%2e/%2e%2e/etc/passwd",
-    "/static//etc/passwd", "/static/%00", "/.env", "/.git/config", "/wallboard.db", "/server-status", "/actuator", "/docs",
-    "/openapi.json", "/admin", "/phpinfo.php", "/boards/..%2f..%2fetc", "/boards/%3Cscript%3Ealert(1)%3C/script%3E",
-    "/supervisor/day/2026-13-45", "/supervisor/calls/%0d%0aSet-Cookie:%20x=1", "/%0d%0aSet-Cookie:%20x=1",
-    "//evil.example/", "//evil.example/%2f..", "/\\evil.example", "/https://evil.example/", "/boards//evil.example",
-    "/tv?next=//evil.example", "/?next=https://evil.example", "/boards/main?x=" + "a" * 4000, "/" + "a" * 8000,
-    "/boards/" + "%F0%9F%98%80" * 20, "/supervisor/tvs/%00", "/tvs/%ff%fe", "/supervisor?q=%00%ff", "/supervisor/day?day=%00",
-]  # fmt: skip
+    "/static/",
+    "/static",
+    "/static/vendor/",
+    "/static/../app.py",
+    "/static/..%2fapp.py",
+    "/static/%2e%2e/%2e%2e/etc/passwd",
+    "/static//etc/passwd",
+    "/static/%00",
+    "/.env",
+    "/.git/config",
+    "/wallboard.db",
+    "/server-status",
+    "/actuator",
+    "/docs",
+    "/openapi.json",
+    "/admin",
+    "/phpinfo.php",
+    "/boards/..%2f..%2fetc",
+    "/boards/%3Cscript%3Ealert(1)%3C/script%3E",
+    "/supervisor/day/2026-13-45",
+    "/supervisor/calls/%0d%0aSet-Cookie:%20x=1",
+    "/%0d%0aSet-Cookie:%20x=1",
+    "//evil.example/",
+    "//evil.example/%2f..",
+    "/\\evil.example",
+    "/https://evil.example/",
+    "/boards//evil.example",
+    "/tv?next=//evil.example",
+    "/?next=https://evil.example",
+    "/boards/main?x=" + "a" * 4000,
+    "/" + "a" * 8000,
+    "/boards/" + "%F0%9F%98%80" * 20,
+    "/supervisor/tvs/%00",
+    "/tvs/%ff%fe",
+    "/supervisor?q=%00%ff",
+    "/supervisor/day?day=%00",
+]
 
 
 @pytest.mark.parametrize("path", TRIES, ids=lambda path: path[:40])
@@ -169,7 +231,11 @@ def test_an_error_of_ours_tells_nothing(server: Server) -> None:
         assert answer.startswith(b"HTTP/1.1 4")
         assert not TELLING.search(answer.decode().replace("HTTP/1.1", ""))
         head = answer.decode().lower()
-        for name in ("x-content-type-options: nosniff", "cache-control: no-store", "content-security-policy: default-src 'none'"):
+        for name in (
+            "x-content-type-options: nosniff",
+            "cache-control: no-store",
+            "content-security-policy: default-src 'none'",
+        ):
             assert name in head
 
 
