@@ -10,6 +10,7 @@ import signal
 import time
 from collections.abc import Iterator
 from itertools import cycle
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -298,3 +299,37 @@ def test_a_screen_that_starts_before_the_server_is_ready_waits_without_an_error_
     assert screen.get_attribute("html", "data-status") == "503"
     screen.unroute("**/boards/main")
     shows(screen, "main")
+
+
+def test_a_signage_page_shows_a_board_that_was_paired_inside_its_frame(tmp_path: Path, browser: Browser) -> None:
+    """A page of another site, over https; the wallboard on loopback, which browsers trust as much."""
+    origin = "https://signage.example"
+    wall = Server(tmp_path, WALLBOARD_FRAME_ANCESTORS=origin).start()
+    context = browser.new_context(extra_http_headers=ELSEWHERE)
+    context.grant_permissions(["local-network-access"], origin=origin)  # to loopback, from the internet
+    page = context.new_page()
+    frame = f'<!doctype html><title>Signage</title><iframe src="{wall.url}/tv?tv=lobby" width=1280 height=720></iframe>'
+    page.route(f"{origin}/**", lambda route: route.fulfill(content_type="text/html", body=frame))
+    page.goto(f"{origin}/player")
+    shown = page.frame_locator("iframe")
+    expect(shown.locator("#code")).to_have_text(CODE)
+    form = {"do": "pair", "code": shown.locator("#code").inner_text(), "name": "Lobby", "board": "main"}
+    assert wall.client.post(f"{LIST}/pair", data=form, headers=OURS).status_code == 303
+    expect(shown.locator("html")).to_have_attribute("data-link", "live", timeout=15_000)
+    wait_until(lambda: "Live" in wall.client.get(LIST).text, "it is a television, not a preview")
+    [cookie] = [kept for kept in context.cookies() if kept["name"] == "__Host-wallboard_tv"]
+    assert (cookie["secure"], cookie["httpOnly"], cookie["sameSite"]) == (True, True, "None")
+    context.close()
+    wall.close()
+
+
+def test_no_other_page_can_frame_a_board(server: Server, browser: Browser) -> None:
+    context = browser.new_context()
+    context.grant_permissions(["local-network-access"], origin="https://evil.example")
+    page = context.new_page()
+    complaints = heard_from(page)
+    frame = f'<!doctype html><title>Evil</title><iframe src="{server.url}/boards/main"></iframe>'
+    page.route("https://evil.example/**", lambda route: route.fulfill(content_type="text/html", body=frame))
+    page.goto("https://evil.example/")
+    wait_until(lambda: any("frame-ancestors" in said for said in complaints), "the browser refuses")
+    context.close()
