@@ -19,12 +19,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 import httpx
 
 from scripts.devtools import Browser, DevtoolsError, Page
 from scripts.tvlab_engines import CACHE, ENGINES, Engine, fetch
+from scripts.tvlab_tls import Tls
 from wallboard import simulator
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -37,6 +39,7 @@ SEQUENCE = "Number(document.documentElement.dataset.sequence)"
 SIGN = "!!document.querySelector('.tv-identify')"
 SOUND = "document.documentElement.dataset.sound = 'while'; document.documentElement.dataset.dimFrom = '00:00'; " \
         "document.documentElement.dataset.dimTo = '23:59'"  # fmt: skip
+CODE = "document.documentElement.dataset.pairing === 'waiting' && document.getElementById('code').textContent"
 FIT = "(document.getElementById('verdict') || {dataset: {}}).dataset.verdict"
 
 
@@ -56,6 +59,7 @@ class Floor:
         self._server = subprocess.Popen([*python, "serve"], cwd=ROOT, env=plain | own, stdout=subprocess.DEVNULL)
         self._feeder: subprocess.Popen[bytes] | None = None
         self.client = httpx.Client(base_url=self.url, timeout=10)
+        self.tls = Tls(self.url, folder)
         self._until_ready()
         floor = ["--url", self.url, "--token", token, "--history", "60", "--speed", "4"]
         command = [*python[:1], "-u", *python[1:], "simulate", *floor]
@@ -86,8 +90,16 @@ class Floor:
         headers = {"Sec-Fetch-Site": "same-origin"}
         self.client.post(f"/supervisor/tvs/{tv}", data={"do": do}, headers=headers)
 
+    def pair(self, code: str, name: str) -> str:
+        """The id of the television that shows the code; empty if there is none."""
+        form = {"do": "pair", "code": code, "name": name, "board": "main"}
+        headers = {"Sec-Fetch-Site": "same-origin"}
+        answer = self.client.post("/supervisor/tvs/pair", data=form, headers=headers)
+        return urlsplit(str(answer.headers.get("location", ""))).path.rpartition("/")[2]
+
     def close(self) -> None:
         self.client.close()
+        self.tls.close()
         self.send(signal.SIGCONT)
         for process in (self._feeder, self._server):
             if process is not None:
@@ -137,7 +149,7 @@ def _examined(engine: Engine, floor: Floor, folder: Path) -> Finding:
     try:
         profile = folder / f"profile-{engine.chromium}"
         browser = Browser(engine.program, profile, libraries=engine.libraries, width=WIDTH, height=HEIGHT)
-        for step in (_board, _report, _stale_and_fresh, _commands, _care, _diagnosis):
+        for step in (_board, _report, _stale_and_fresh, _commands, _care, _diagnosis, _pairing):
             step(browser.page, floor, finding)
         _errors(browser.page, finding)
     except (DevtoolsError, OSError) as error:
@@ -222,9 +234,27 @@ def _diagnosis(page: Page, floor: Floor, finding: Finding) -> None:
     finding.note("diag", words, good=words == "fit, live")
 
 
+def _pairing(page: Page, floor: Floor, finding: Finding) -> None:
+    """Through TLS and as somebody from elsewhere: a code, its board, and a code again when it is revoked."""
+    page.ask("Security.enable")
+    page.ask("Security.setIgnoreCertificateErrors", ignore=True)
+    page.go(f"{floor.tls.url}/tv")
+    shown = page.wait_for(CODE, 15)
+    page.screenshot(SHOTS / f"pair-{finding.engine.chromium}.png")
+    id = floor.pair(str(page.evaluate(CODE)), _id(finding)) if shown is not None else ""
+    live = page.wait_for(f"location.pathname === '/boards/main' && {LIVE} && {TILES} > 10", 20) if id else None
+    finding.note("paired", "never" if live is None else f"{live:.1f} s", good=live is not None)
+    if live is None:
+        return
+    floor.order(id, "revoke")
+    revoked = page.wait_for(f"location.pathname === '/tv' && {CODE}", 10)
+    finding.note("revoked", "never" if revoked is None else f"{revoked:.1f} s", good=revoked is not None)
+
+
 def _errors(page: Page, finding: Finding) -> None:
     # While the server stood still and while pages were left, requests failed as they must.
-    serious = [text for text in page.errors if "net::ERR_" not in text and "favicon" not in text]
+    passing = ("net::ERR_", "favicon", "status of 401")  # and what was refused as it should be
+    serious = [text for text in page.errors if not any(sign in text for sign in passing)]
     finding.note("script errors", str(len(serious)) if not serious else "; ".join(serious)[:300], good=not serious)
 
 

@@ -180,7 +180,11 @@
     if (root.dataset.pairing === "silent") say("The wallboard does not answer. This screen goes on asking by itself.");
   }
 
-  document.getElementById("address").textContent = location.origin + "/supervisor/tvs/pair";
+  const place = document.getElementById("address");
+  const path = place.textContent;
+  place.textContent = "";
+  place.appendChild(document.createElement("span")).textContent = location.origin;
+  place.appendChild(document.createElement("span")).textContent = path;
   if (location.pathname.indexOf("/boards/") === 0) {
     document.getElementById("sign-in").href = "/sign-in?next=" + encodeURIComponent(location.pathname);
   }

@@ -26,7 +26,9 @@ PAGES = [
     "/supervisor/boards/main",
     "/supervisor/boards/new",
     "/supervisor/tvs",
+    "/supervisor/tvs/pair",
     "/diag",
+    "/tv",
 ]
 SIZES: dict[str, ViewportSize] = {"desk": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
 STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -73,6 +75,31 @@ def test_axe_finds_nothing(page: Page, path: str, theme: str, size: str) -> None
         page.wait_for_selector("html[data-link=live]", state="attached")
     for summary_of in page.locator("main details > summary").all():
         summary_of.click()
+    assert findings(page) == []
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_axe_finds_nothing_while_a_screen_is_paired(page: Page, server: Server, theme: str, size: str) -> None:
+    """A wrong code, the right one, a pairing without a name, and the page and the list of what is paired."""
+    waiting = server.client.post("/tv/pairing", json={"width": 1, "height": 1}, headers={"Sec-Fetch-Site": "same-origin"})
+    page.goto("/supervisor/tvs/pair")
+    page.wait_for_selector("html[data-link=live]", state="attached")
+    for typed, then in (("XXXX XXXX", ".problem"), (waiting.json()["code"], "#pair-name")):
+        page.fill("#pair-code", typed)
+        page.click("text=Find the screen")
+        page.wait_for_selector(then)
+        assert findings(page) == []
+    page.click("text=Pair it")
+    page.wait_for_selector(".trouble")
+    assert findings(page) == []
+    page.fill("#pair-name", f"{theme} {size}")
+    page.click("text=Pair it")
+    page.wait_for_selector(".revoke")
+    page.click(".revoke summary")
+    assert findings(page) == []
+    page.click("text=All TVs")
+    page.wait_for_selector("text=Not heard since the start")
     assert findings(page) == []
 
 

@@ -10,41 +10,54 @@ import httpx
 import pytest
 from jinja2 import Environment
 from starlette.applications import Starlette
-from starlette.routing import Route
+from starlette.responses import Response
 
 from tests.conftest import API_TOKEN, Server
+from wallboard.access.gate import Gate
+from wallboard.access.visitors import AT_THE_MACHINE
 from wallboard.application import TEMPLATES
 from wallboard.bell import Bell
+from wallboard.boards.kept import Boards
 from wallboard.clock import Clock
 from wallboard.desk import Desk
 from wallboard.front import Front
 from wallboard.render import Renderer
+from wallboard.tv.enrolment import Enrolment
+from wallboard.tv.keys import TvKeys
 from wallboard.tv.pages import TvPages
+from wallboard.tv.paired import PairedTvs
+from wallboard.tv.reports import TvReports
 from wallboard.tv.televisions import Televisions
 
 OURS = {"Sec-Fetch-Site": "same-origin"}
 REPORT: dict[str, Any] = {"page": "p1", "board": "main", "build": "b", "link": "live", "agent": "X Chrome/69.0"}
 
 
+NO_JOURNAL: Any = None  # nothing is paired here, so nothing is written
+
+
+def _nothing(*_: object) -> None: ...
+
+
+def _page(*_: object, **__: object) -> Response:
+    raise AssertionError("nobody is refused a page here")
+
+
 class Wall:
-    """The pages in this process, with a steady clock that is turned by hand."""
+    """The pages in this process, with a steady clock that is turned by hand, and somebody who sits at the machine."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
         self.told: list[tuple[str, bytes]] = []
         templates: Environment = Renderer(TEMPLATES).environment
         desk = Desk(templates, Clock(), Bell(dict), Front(1000), boot="x", build="b")
-        pages = TvPages(Televisions(lambda: self.seconds), desk, self._tell, "b")
-        self.app = Starlette(
-            routes=[
-                Route("/tvs/{id}", pages.report, methods=["POST"]),
-                Route("/tvs/{id}", pages.last_report),
-                Route("/supervisor/tvs", pages.all),
-                Route("/supervisor/tvs/{id}", pages.one),
-                Route("/supervisor/tvs/{id}", pages.order, methods=["POST"]),
-                Route("/diag", pages.diag),
-            ]
+        boards, paired, televisions = Boards(_nothing), PairedTvs(_nothing), Televisions(lambda: self.seconds)
+        gate = Gate([lambda _: AT_THE_MACHINE], is_ready=lambda: True, has_accounts=lambda: False, page=_page)
+        parts = (
+            TvReports(televisions, TvKeys(paired, boards, _nothing, is_framed=False), desk, "b"),
+            TvPages(televisions, paired, Enrolment(NO_JOURNAL, paired), boards, desk, self._tell, "b"),
         )
+        self.app = Starlette(routes=[gate.route(way) for part in parts for way in part.routes()])
 
     async def _tell(self, slug: str, message: bytes) -> None:
         self.told.append((slug, message))

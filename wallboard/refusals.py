@@ -34,6 +34,9 @@ def written(refusal: Refusal) -> bytes:
         b"content-type: application/json",
         b"content-length: %d" % len(body),
         b"connection: close",
+        b"cache-control: no-store",
+        b"x-content-type-options: nosniff",
+        b"content-security-policy: default-src 'none'; frame-ancestors 'none'",
         *([b"retry-after: 1"] if refusal.status == 503 else []),
     )
     return STATUS_LINE[refusal.status] + b"\r\n".join(head) + b"\r\n\r\n" + body
