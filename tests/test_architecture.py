@@ -115,6 +115,7 @@ ORDER = [
     "day.call_pages",
     "forms",
     "people.doors",
+    "people.operating",
     "people.account_pages",
     "people.pages",
     "people.key_pages",

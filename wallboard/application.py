@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
-from socket import gethostname
 from types import FrameType
 
 import structlog
@@ -50,9 +49,10 @@ from wallboard.people.accounts import FIRST
 from wallboard.people.asking import Asking
 from wallboard.people.attempts import Attempts
 from wallboard.people.audit_pages import AuditPages
-from wallboard.people.doors import CLAIM, Doors
+from wallboard.people.doors import Doors
 from wallboard.people.folds import People
 from wallboard.people.key_pages import KeyPages
+from wallboard.people.operating import Operating, address_of
 from wallboard.people.pages import PeoplePages
 from wallboard.people.reception import AT_THE_COMMAND_LINE, Reception
 from wallboard.people.times import Times
@@ -139,9 +139,10 @@ def create_app(settings: Settings) -> Starlette:
         desk, reception, who, times, {"api": len(settings.api_tokens), "pbx": len(settings.pbx_tokens)}
     )
     audit_pages = AuditPages(desk, people.audit, times)
+    operating = Operating(reception)
     parts = (
         door, pages, doors, desk, now, callbacks, exchange, editor, day_pages, call_pages, tvs, account_pages,
-        people_pages, key_pages, audit_pages, api,
+        people_pages, key_pages, audit_pages, operating, api,
     )  # fmt: skip
 
     def has_accounts() -> bool:
@@ -254,19 +255,10 @@ async def _invite(settings: Settings, reception: Reception) -> None:
     while not is_loopback(settings.host) and not reception.accounts:
         with suppress(JournalUnavailable):
             code = await reception.make_link(FIRST, AT_THE_COMMAND_LINE)
-            print(invitation(settings, code), flush=True)  # noqa: T201
+            said = "Nobody can sign in yet. This link makes an admin's account; it is good once, for 24 hours:"
+            print(f"{said}\n  {address_of(settings, code)}", flush=True)  # noqa: T201
             return
         await asyncio.sleep(1)
-
-
-def invitation(settings: Settings, code: str) -> str:
-    """What leads to an admin's account; `0.0.0.0` is no address to open."""
-    host = gethostname() if settings.host in ("0.0.0.0", "::") else settings.host
-    address = f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
-    return (
-        "Nobody can sign in yet. This link makes an admin's account; it is good once, for 24 hours:\n"
-        f"  {settings.public_url or address}{CLAIM}#{code}"
-    )
 
 
 async def _keep_refusals(intake: Intake, journal: SqliteJournal) -> None:
