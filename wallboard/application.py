@@ -22,6 +22,7 @@ from starlette.staticfiles import StaticFiles
 
 from wallboard.access.gate import PACKING, Gate, at_the_machine, machines
 from wallboard.access.origins import is_loopback
+from wallboard.access.visitors import visitor_of
 from wallboard.api import Api
 from wallboard.bell import Bell
 from wallboard.board import Board
@@ -156,6 +157,9 @@ def create_app(settings: Settings) -> Starlette:
         is_ready=lambda: intake.ready,
         has_accounts=has_accounts,
         page=pages.draw,
+        note=lambda request, what: people.audit.note(
+            visitor_of(request), "exported", what, kind="export", address=who.address(request)
+        ),
     )
 
     app = Starlette(
