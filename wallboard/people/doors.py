@@ -28,6 +28,9 @@ from wallboard.people.names import SHORTEST_PASSWORD, Unfit
 from wallboard.people.reception import Reception, TooOften, WrongPassword
 
 CLAIM = "/claim"
+_HEADERS = {**NO_STORE, "Referrer-Policy": "same-origin"}
+"""Without a referrer, browsers that say no Sec-Fetch-Site (on plain http) hide a form's origin from ourselves as well,
+and the form would be taken for another site's instead of being told that signing in needs https."""
 _LARGEST_FORM = 16 * 1024
 _WRONG = "The name or the password is wrong."
 _BUSY = "Many people are signing in right now. Try again in a few seconds."
@@ -113,7 +116,7 @@ class Doors:
             return self._starting()
         if self._needs_no_link(request):
             return self._claim_form(None, "")
-        return self._page("people/code.html", trouble="")
+        return self._code_form()
 
     async def claim(self, request: Request) -> Response:
         """200 what a link is for · 303 done and signed in · 403 no such link · 413 · 422 · 503."""
@@ -122,11 +125,11 @@ class Doors:
         try:
             form = await read_form(request, _LARGEST_FORM)
         except TooMuch:
-            return self._page("people/code.html", status=413, trouble=_NO_LINK)
+            return self._code_form(_NO_LINK, 413)
         code = form.text("code").rpartition("#")[2]
         link = self._reception.link(code)
         if link is None and not self._needs_no_link(request):
-            return self._page("people/code.html", status=403, trouble=_NO_LINK)
+            return self._code_form(_NO_LINK, 403)
         if form.text("do") != "set":
             return self._claim_form(link, code)
         try:
@@ -172,7 +175,7 @@ class Doors:
     def _form(
         self, goes_on: str, trouble: str = "", status: int = 200, *, typed: str = "", wait: float = 0, **said: Any
     ) -> Response:
-        headers = {**NO_STORE, "Retry-After": str(ceil(wait))} if wait else NO_STORE
+        headers = {**_HEADERS, "Retry-After": str(ceil(wait))} if wait else _HEADERS
         values = {"is_out": False, "is_unkept": False, **said}
         return self._page(
             "people/sign_in.html",
@@ -184,12 +187,16 @@ class Doors:
             **values,
         )
 
+    def _code_form(self, trouble: str = "", status: int = 200) -> Response:
+        return self._page("people/code.html", status=status, headers=_HEADERS, trouble=trouble)
+
     def _claim_form(
         self, link: Linked | None, code: str, form: Fields | None = None, trouble: str = "", status: int = 200
     ) -> Response:
         return self._page(
             "people/claim.html",
             status=status,
+            headers=_HEADERS,
             account=self._reception.accounts.get(link.name) if link is not None and link.name else None,
             code=code,
             typed=form.text("name") if form else "",
