@@ -108,6 +108,18 @@ def test_the_command_makes_a_link_without_a_server(idle_server: Server) -> None:
     assert People(idle_server).sign_in("robin", "another row of words").status_code == 303
 
 
+def test_the_command_makes_a_link_while_the_server_runs(public: Server) -> None:
+    wait_until(lambda: printed(public), "the link is printed")
+    made = public.run("admin")
+    assert made.returncode == 0, made.stderr
+    code = made.stdout.strip().partition("/claim#")[2]
+    assert claim(public, printed(public)[0]).status_code == 403, "the newest link is the one that counts"
+    assert claim(public, code).status_code == 303
+    missing = public.run("admin", "--name", "nobody")
+    assert (missing.returncode, "There is no account nobody." in missing.stderr) == (2, True)
+    assert public.client.post("/operator/link", json={"name": ""}, headers=OUR_PAGE).status_code == 404
+
+
 def test_programs_read_on_with_their_token(public: Server) -> None:
     headers = {"Authorization": f"Bearer {API_TOKEN}"}
     assert public.client.get("/api/v1/state", headers=headers).status_code == 200

@@ -20,7 +20,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from wallboard.access.gate import PACKING, Gate, at_the_machine, machines
+from wallboard.access.gate import PACKING, Gate, at_the_machine, machines, operators
 from wallboard.access.origins import is_loopback
 from wallboard.access.visitors import visitor_of
 from wallboard.api import Api
@@ -33,15 +33,19 @@ from wallboard.boards.saving import Saving
 from wallboard.callbacks.pages import CallbackPages
 from wallboard.choices import boards_of, defaults_of, desk_rules_of, rules_of, terms_of
 from wallboard.clock import Clock
+from wallboard.control import OperatorsOnly, is_operator
 from wallboard.day.archive import Archive
 from wallboard.day.call_pages import CallPages
 from wallboard.day.days import Days
 from wallboard.day.pages import DayPages
+from wallboard.day.shelf import Shelf
 from wallboard.desk import Desk
+from wallboard.forgetting import Forgetting
 from wallboard.front import Front, descriptors
 from wallboard.intake import Intake, heard_by_all
 from wallboard.journal import JournalError, JournalUnavailable
 from wallboard.journal.sqlite import SqliteJournal, check
+from wallboard.journal.upkeep import Upkeep
 from wallboard.now.pages import NowPages
 from wallboard.pages import Pages
 from wallboard.parse import Reader
@@ -58,6 +62,7 @@ from wallboard.people.pages import PeoplePages
 from wallboard.people.reception import AT_THE_COMMAND_LINE, Reception
 from wallboard.people.times import Times
 from wallboard.render import Renderer
+from wallboard.retention import Retention
 from wallboard.screen import Source
 from wallboard.screens import Screens, build_of
 from wallboard.settings import Settings, SettingsError, read_settings, require_serving
@@ -106,8 +111,11 @@ def create_app(settings: Settings) -> Starlette:
         screens.changed()
         bell.ring()
 
+    archive = Archive(settings.sqlite_path.resolve())
+    shelf = Shelf(archive, terms_of(settings))
     people = People(clock, settings.secret_key, lambda key: gate.presence.dismiss(key))
-    intake = Intake(reader, board, journal, clock, changed, heard_by_all(boards.remarks, people.remarks))
+    remarks = heard_by_all(boards.remarks, people.remarks)
+    intake = Intake(reader, board, journal, clock, changed, remarks, shelf.placed)
     saving = Saving(intake, boards)
     front = Front(descriptors())
     api = Api(settings, intake, journal, clock, screens, front)
@@ -116,10 +124,19 @@ def create_app(settings: Settings) -> Starlette:
     exchange = BoardExchange(desk, boards, saving)
     editor = BoardPages(settings, desk, board, boards, saving, screens)
     days = Days(
-        board, journal, settings.sqlite_path, clock, reader, terms_of(settings), retention_days=settings.retention_days
+        board,
+        journal,
+        settings.sqlite_path,
+        clock,
+        reader,
+        terms_of(settings),
+        retention_days=settings.retention_days,
+        shelf=shelf,
     )
+    upkeep = Upkeep(journal)
+    retention = Retention(intake, journal, upkeep, days, shelf, clock)
     day_pages = DayPages(desk, days)
-    call_pages = CallPages(desk, days, Archive(settings.sqlite_path.resolve()), reader, clock)
+    call_pages = CallPages(desk, days, archive, reader, clock)
     now = NowPages(desk, renderer.environment, board, journal, clock, desk_rules_of(settings))
     callbacks = CallbackPages(desk, renderer.environment, intake, journal, clock)
     tvs = TvPages(Televisions(), desk, screens.tell, screens.build)
@@ -140,10 +157,11 @@ def create_app(settings: Settings) -> Starlette:
         desk, reception, who, times, {"api": len(settings.api_tokens), "pbx": len(settings.pbx_tokens)}
     )
     audit_pages = AuditPages(desk, people.audit, times)
+    forgetting = Forgetting(intake, upkeep, days, clock)
     operating = Operating(reception)
     parts = (
         door, pages, doors, desk, now, callbacks, exchange, editor, day_pages, call_pages, tvs, account_pages,
-        people_pages, key_pages, audit_pages, operating, api,
+        people_pages, key_pages, audit_pages, operating, forgetting, api,
     )  # fmt: skip
 
     def has_accounts() -> bool:
@@ -153,7 +171,12 @@ def create_app(settings: Settings) -> Starlette:
         return intake.ready and is_loopback(settings.host) and not has_accounts()
 
     gate = Gate(
-        [machines(settings.api_tokens, people.program), people.signed_in, at_the_machine(is_open)],
+        [
+            operators(is_operator),
+            machines(settings.api_tokens, people.program),
+            people.signed_in,
+            at_the_machine(is_open),
+        ],
         is_ready=lambda: intake.ready,
         has_accounts=has_accounts,
         page=pages.draw,
@@ -167,7 +190,7 @@ def create_app(settings: Settings) -> Starlette:
             *(gate.route(way) for part in parts for way in part.routes()),
             Mount("/static", StaticFiles(directory=STATIC), middleware=[PACKING]),
         ],
-        middleware=[Middleware(Walls), Middleware(OwnPagesOnly)],
+        middleware=[Middleware(Walls), Middleware(OwnPagesOnly), Middleware(OperatorsOnly)],
         exception_handlers={Exception: _unexpected},
         lifespan=_lifespan(
             intake,
@@ -176,6 +199,7 @@ def create_app(settings: Settings) -> Starlette:
             bell,
             front,
             days,
+            retention,
             people,
             (partial(_take_boards, settings, saving), partial(_invite, settings, reception)),
         ),
@@ -192,6 +216,7 @@ def _lifespan(
     bell: Bell,
     front: Front,
     days: Days,
+    retention: Retention,
     people: People,
     opened: Iterable[Callable[[], Awaitable[None]]],
 ) -> Callable[[Starlette], AbstractAsyncContextManager[dict[str, Front]]]:
@@ -205,9 +230,8 @@ def _lifespan(
         while not await _opened(intake):
             await asyncio.sleep(1)
         log.info("ready", sequence=journal.head)
-        await asyncio.gather(
-            screens.run(every_second), bell.run(), people.audit.run(intake), *(work() for work in opened)
-        )
+        tasks = (bell.run(), retention.run(), people.audit.run(intake), *(work() for work in opened))
+        await asyncio.gather(screens.run(every_second), *tasks)
 
     def stop() -> None:
         intake.closing = True

@@ -189,7 +189,7 @@ class Pages:
 def _row(kind: str, name: str, seen: Any, local: Callable[[datetime | None], str]) -> dict[str, Any]:
     if seen is None:
         return {"type": kind, "name": name, "count": 0, "last_at": "", "body": ""}
-    body = json.dumps(_masked(seen.last_body), ensure_ascii=False, indent=1)
+    body = json.dumps(_masked(seen.last_body), ensure_ascii=False, indent=1) if seen.last_body else ""
     return {
         "type": kind or "(no type)",
         "name": name,

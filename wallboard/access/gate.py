@@ -14,6 +14,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
+from starlette.types import Scope
 
 from wallboard.access.origins import is_at_the_machine
 from wallboard.access.presence import Presence
@@ -147,6 +148,15 @@ def machines(tokens: Iterable[str], made: Callable[[bytes], Visitor | None] = la
         if is_token(given, tokens):
             return Visitor(role=Role.MACHINE, key="api-token")
         return made(given) if given else None
+
+    return identify
+
+
+def operators(is_operator: Callable[[Scope], bool]) -> Identify:
+    """Whoever came through the operator's door."""
+
+    def identify(request: Request) -> Visitor | None:
+        return Visitor(role=Role.OPERATOR, key="operator") if is_operator(request.scope) else None
 
     return identify
 
