@@ -2,7 +2,8 @@
 
 An account's `epoch` changes with its password and with what it may do: sessions of another epoch have ended.
 A link is kept as the SHA-256 of its code, and is used up by the saving that names it, in whatever process it is made.
-The last admin is neither removed nor demoted, but by the OpenID provider, from where another may come. Whoever deletes old entries must keep these remarks.
+The last admin is neither removed nor demoted, but by the OpenID provider, from where another may come. Whoever
+deletes old entries must keep these remarks.
 """
 
 from __future__ import annotations
