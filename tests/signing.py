@@ -19,11 +19,10 @@ PASSWORD = "four words in a row"
 class People:
     """The accounts of one server: `admin`, `supervisor` and `viewer`, and others that `add` makes.
 
-    `robin.client("admin")` has an httpx client, `robin.browser(browser, "viewer")` a browser's context, signed in.
+    `staff.client("admin")` is an httpx client, `staff.browser(browser, "viewer")` a browser's context, signed in.
     """
 
     server: Server
-    boards: dict[str, list[str]] = field(default_factory=dict)
     _clients: list[httpx.Client] = field(default_factory=list)
 
     def claim(self) -> People:
@@ -64,13 +63,20 @@ class People:
         return client
 
     def browser(
-        self, browser: Browser, name: str, viewport: ViewportSize | None = None, *, scheme: str = "dark"
+        self,
+        browser: Browser,
+        name: str,
+        viewport: ViewportSize | None = None,
+        *,
+        scheme: str = "dark",
+        bypass_csp: bool = False,
     ) -> BrowserContext:
         """A context of its own, signed in through the page."""
         context = browser.new_context(
             viewport=viewport or {"width": 1280, "height": 900},
             color_scheme="dark" if scheme == "dark" else "light",
             base_url=self.server.url,
+            bypass_csp=bypass_csp,
         )
         page = context.new_page()
         page.goto("/sign-in")

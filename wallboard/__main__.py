@@ -29,6 +29,7 @@ from wallboard.connection import Connection, prepare
 from wallboard.erasing import NoNumber
 from wallboard.forgetting import erase_offline
 from wallboard.journal import JournalError, JournalUnavailable
+from wallboard.people.operating import NoAccount, address_of, link_offline
 from wallboard.server import Server
 from wallboard.settings import Settings, SettingsError, read_settings
 
@@ -136,6 +137,24 @@ def check() -> None:
     click.echo(f"settings: fine (time zone {settings.time_zone}, {len(settings.pbx_tokens)} PBX token(s), "
                f"{len(settings.api_tokens)} API token(s))")  # fmt: skip
     click.echo(f"journal: {settings.sqlite_path} can be written")
+
+
+@main.command()
+@click.option("--name", default="", help="Set a new password for this account, instead of making a new one.")
+def admin(name: str) -> None:
+    """Print a one-time link that makes an admin's account, or sets a password; good once, for 24 hours.
+
+    It works while the server runs and while it does not.
+    """
+    settings = _settings_or_exit()
+    path = settings.sqlite_path.resolve()
+    try:
+        said = _ask(path, "link", {"name": name}) or {"code": asyncio.run(link_offline(path, name))}
+    except (NoAccount, JournalError, JournalUnavailable) as error:
+        _end(str(error))
+    if "error" in said:
+        _end(said["error"])
+    click.echo(address_of(settings, said["code"]))
 
 
 @main.command()

@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
-from socket import gethostname
 from types import FrameType
 
 import structlog
@@ -18,11 +17,12 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from wallboard.access.gate import PACKING, Gate, at_the_machine, machines
+from wallboard.access.gate import PACKING, Gate, at_the_machine, machines, operators
 from wallboard.access.origins import is_loopback
+from wallboard.access.visitors import visitor_of
 from wallboard.answers import Answers
 from wallboard.api import Api
 from wallboard.bell import Bell
@@ -34,7 +34,7 @@ from wallboard.boards.saving import Saving
 from wallboard.callbacks.pages import CallbackPages
 from wallboard.choices import boards_of, defaults_of, rules_of
 from wallboard.clock import Clock
-from wallboard.control import OperatorsOnly
+from wallboard.control import OperatorsOnly, is_operator
 from wallboard.day.archive import Archive
 from wallboard.day.call_pages import CallPages
 from wallboard.day.days import Days
@@ -59,10 +59,13 @@ from wallboard.people.accounts import FIRST
 from wallboard.people.asking import Asking
 from wallboard.people.attempts import Attempts
 from wallboard.people.audit_pages import AuditPages
-from wallboard.people.doors import CLAIM, Doors
+from wallboard.people.doors import Doors
 from wallboard.people.folds import People
 from wallboard.people.key_pages import KeyPages
+from wallboard.people.operating import Operating, address_of
 from wallboard.people.pages import PeoplePages
+from wallboard.people.provider import Provider
+from wallboard.people.provider_doors import ProviderDoors
 from wallboard.people.reception import AT_THE_COMMAND_LINE, Reception
 from wallboard.people.times import Times
 from wallboard.render import Renderer
@@ -161,7 +164,6 @@ def create_app(settings: Settings) -> Starlette:
     )
     upkeep = Upkeep(journal)
     retention = Retention(intake, journal, upkeep, days, shelf, clock)
-    forgetting = Forgetting(intake, upkeep, days, clock)
     sights = Sights(boards, settings.recording_hosts)
     day_pages = DayPages(desk, days, sights)
     call_pages = CallPages(desk, days, archive, reader, clock, sights)
@@ -184,26 +186,36 @@ def create_app(settings: Settings) -> Starlette:
     )
     reception = Reception(people, intake, clock, Attempts())
     who, times = Asking(settings.trusted_proxies), Times(clock, settings.zone)
-    doors = Doors(reception, people.cookies, who, pages.draw, lambda: intake.ready)
+    doors = Doors(
+        reception, people.cookies, who, pages.draw,
+        is_ready=lambda: intake.ready, has_accounts=lambda: has_accounts(), has_provider=bool(settings.oidc_issuer),
+    )  # fmt: skip
+    provider_doors: list[ProviderDoors] = []
+    if settings.oidc_issuer:
+        provider = Provider(settings, clock)
+        provider_doors.append(ProviderDoors(provider, reception, people.cookies, who, pages.draw, lambda: intake.ready))
     account_pages = AccountPages(desk, reception, people.cookies, who, times)
     people_pages = PeoplePages(desk, reception, boards, who, times, clock, settings.public_url)
     key_pages = KeyPages(
         desk, reception, who, times, {"api": len(settings.api_tokens), "pbx": len(settings.pbx_tokens)}
     )
     audit_pages = AuditPages(desk, people.audit, times)
+    forgetting = Forgetting(intake, upkeep, days, clock)
+    operating = Operating(reception)
     parts = (
         door, pages, doors, desk, now, callbacks, exchange, editor, day_pages, call_pages, *tvs, account_pages,
-        people_pages, key_pages, audit_pages, api,
+        people_pages, key_pages, audit_pages, operating, forgetting, api,
     )  # fmt: skip
 
     def has_accounts() -> bool:
-        return len(people.accounts) > 0
+        return len(people.accounts) > 0 or settings.oidc_issuer is not None
 
     def is_open() -> bool:
         return intake.ready and is_loopback(settings.host) and not has_accounts()
 
     gate = Gate(
         [
+            operators(is_operator),
             machines(settings.api_tokens, people.program),
             people.signed_in,
             keys.identify,
@@ -212,13 +224,16 @@ def create_app(settings: Settings) -> Starlette:
         is_ready=lambda: intake.ready,
         has_accounts=has_accounts,
         page=pages.draw,
+        note=lambda request, what: people.audit.note(
+            visitor_of(request), "exported", what, kind="export", address=who.address(request)
+        ),
     )
 
     told = [Middleware(Answers)] if settings.log_level == "debug" else []
     app = Starlette(
         routes=[
             *(gate.route(way) for part in parts for way in part.routes()),
-            Route("/operator/forget", forgetting.forget, methods=["POST"]),
+            *(gate.route(way) for part in provider_doors for way in part.routes()),
             Mount("/static", StaticFiles(directory=STATIC), middleware=[PACKING]),
         ],
         middleware=[
@@ -320,19 +335,10 @@ async def _invite(settings: Settings, reception: Reception) -> None:
     while not is_loopback(settings.host) and not reception.accounts:
         with suppress(JournalUnavailable):
             code = await reception.make_link(FIRST, AT_THE_COMMAND_LINE)
-            print(invitation(settings, code), flush=True)  # noqa: T201
+            said = "Nobody can sign in yet. This link makes an admin's account; it is good once, for 24 hours:"
+            print(f"{said}\n  {address_of(settings, code)}", flush=True)  # noqa: T201
             return
         await asyncio.sleep(1)
-
-
-def invitation(settings: Settings, code: str) -> str:
-    """What leads to an admin's account; `0.0.0.0` is no address to open."""
-    host = gethostname() if settings.host in ("0.0.0.0", "::") else settings.host
-    address = f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
-    return (
-        "Nobody can sign in yet. This link makes an admin's account; it is good once, for 24 hours:\n"
-        f"  {settings.public_url or address}{CLAIM}#{code}"
-    )
 
 
 async def _keep_refusals(intake: Intake, journal: SqliteJournal) -> None:

@@ -5,7 +5,7 @@ The same for a server that runs, over the operator's door, and for a journal tha
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from wallboard.access.rules import OPERATE, Way
 from wallboard.board import Rules
 from wallboard.clock import Clock
 from wallboard.day.days import Days
@@ -33,6 +34,9 @@ class Forgetting:
         self._upkeep = upkeep
         self._days = days
         self._clock = clock
+
+    def routes(self) -> Iterator[Way]:
+        yield Way("/operator/forget", self.forget, "POST", OPERATE)
 
     async def forget(self, request: Request) -> Response:
         """200 what was erased · 400 not a number · 503 while the journal is replayed or cannot be written."""

@@ -14,6 +14,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
+from starlette.types import Scope
 
 from wallboard.access.origins import is_at_the_machine
 from wallboard.access.presence import Presence
@@ -23,6 +24,8 @@ from wallboard.access.visitors import AT_THE_MACHINE, STRANGER, Role, Visitor, a
 from wallboard.stream import Stream
 
 Identify = Callable[[Request], Visitor | None]
+Note = Callable[[Request, str], None]
+"""Tells the audit log what was taken away."""
 Page = Callable[..., Response]
 """Draws a template: `page(template, status=, headers=, **values)`."""
 
@@ -42,18 +45,20 @@ class Gate:
         is_ready: Callable[[], bool],
         has_accounts: Callable[[], bool],
         page: Page,
+        note: Note = lambda request, what: None,
     ) -> None:
         self._identify = tuple(identify)
         self._is_ready = is_ready
         self._has_accounts = has_accounts
         self._page = page
+        self._note = note
         self.presence = Presence()
         self.ways: list[Way] = []
 
     def route(self, way: Way) -> Route:
         """A route that answers only whom its rule admits."""
         self.ways.append(way)
-        handler = way.handler if way.rule is PBX else self.guarded(way.handler, way.rule)
+        handler = way.handler if way.rule is PBX else self.guarded(self._noted(way), way.rule)
         return Route(way.path, handler, methods=[way.method], middleware=[PACKING] if way.is_packed else [])
 
     def guarded(self, handler: Handler, rule: Rule) -> Handler:
@@ -70,6 +75,18 @@ class Gate:
             return self.presence.attend(visitor.key, answer) if isinstance(answer, Stream) else answer
 
         return guard
+
+    def _noted(self, way: Way) -> Handler:
+        if not way.exports:
+            return way.handler
+
+        async def noted(request: Request) -> Answer:
+            answer = await way.handler(request)
+            if isinstance(answer, Response) and answer.status_code == 200:
+                self._note(request, way.exports.format(**request.path_params))
+            return answer
+
+        return noted
 
     def visitor(self, request: Request) -> Visitor:
         """Who asks, by the first way in that knows."""
@@ -133,6 +150,15 @@ def machines(tokens: Iterable[str], made: Callable[[bytes], Visitor | None] = la
         if is_token(given, tokens):
             return Visitor(role=Role.MACHINE, key="api-token")
         return made(given) if given else None
+
+    return identify
+
+
+def operators(is_operator: Callable[[Scope], bool]) -> Identify:
+    """Whoever came through the operator's door."""
+
+    def identify(request: Request) -> Visitor | None:
+        return Visitor(role=Role.OPERATOR, key="operator") if is_operator(request.scope) else None
 
     return identify
 

@@ -52,7 +52,7 @@ class DayPages:
         yield Way("/supervisor/day", self.day, "GET", DESK)
         yield Way("/supervisor/day/{day}", self.day, "GET", DESK)
         yield Way("/supervisor/day/{day}/calls", self.calls, "GET", DESK)
-        yield Way("/supervisor/day/{day}/{what}.csv", self.file, "GET", DESK)
+        yield Way("/supervisor/day/{day}/{what}.csv", self.file, "GET", DESK, exports="{what} of {day} as CSV")
 
     async def day(self, request: Request) -> Response:
         """200 the day · 204 if the part that moves is as it was `seen` · 303 from the pickers · 404 no such day."""

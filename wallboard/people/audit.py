@@ -11,6 +11,7 @@ from collections import Counter, deque
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -77,6 +78,7 @@ class Audit:
         self._failed_from: dict[str, None] = {}
         self._strange = 0
         self._failures_told_at: datetime | None = None
+        self._tvs: dict[str, str] = {}  # their names, for remarks that tell the id alone
         self._wakes = asyncio.Event()
 
     @property
@@ -88,6 +90,7 @@ class Audit:
             "board_saved": self._hear_board_saved,
             "board_removed": self._hear_board_removed,
             "caller_marked": self._hear_marked,
+            **{name: partial(self._hear_tv, what) for name, what in _TV_ACTS.items()},
             accounts.SAVED: self._hear_account_saved,
             accounts.REMOVED: self._hear_account_removed,
             accounts.LINKED: self._hear_linked,
@@ -171,6 +174,14 @@ class Audit:
     def _hear_marked(self, value: dict[str, Any], at: datetime) -> None:
         self._add(at, value.get("by", ""), "marked a caller", str(value["mark"]), "mark")
 
+    def _hear_tv(self, what: str, value: dict[str, Any], at: datetime) -> None:
+        id = str(value["id"])
+        name = self._tvs.get(id, value.get("name", id))
+        self._add(at, value.get("by", ""), what, _tv_words(name, value), "tv")
+        self._tvs[id] = value.get("name", name)
+        while len(self._tvs) > KEPT:
+            del self._tvs[next(iter(self._tvs))]
+
     def _hear_account_saved(self, value: dict[str, Any], at: datetime) -> None:
         said = msgspec.convert(value, accounts.Saved)
         if said.why == "rehashed":
@@ -205,6 +216,12 @@ class Audit:
 
 
 KEY_WORDS = {"api": "for programs", "pbx": "for the PBX"}
+_TV_ACTS = {
+    "tv_paired": "paired the TV",
+    "tv_moved": "moved the TV",
+    "tv_renamed": "renamed the TV",
+    "tv_revoked": "revoked the TV",
+}
 _ACCOUNT_ACTS = {
     "made": "made the account",
     "claimed": "made the account of an admin",
@@ -222,6 +239,13 @@ def name_of(visitor: Visitor) -> str:
     if visitor.role is Role.OPERATOR:
         return OPERATOR
     return THE_MACHINE if visitor.role is Role.ADMIN else visitor.role.value
+
+
+def _tv_words(name: str, value: dict[str, Any]) -> str:
+    """`Reception, to the board sales`, `Reception, now Lobby`."""
+    if "board" in value:
+        return f"{name}, to the board {value['board']}"
+    return f"{name}, now {value['name']}" if value.get("name", name) != name else name
 
 
 def _times(count: int) -> str:

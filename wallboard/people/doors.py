@@ -28,6 +28,9 @@ from wallboard.people.names import SHORTEST_PASSWORD, Unfit
 from wallboard.people.reception import Reception, TooOften, WrongPassword
 
 CLAIM = "/claim"
+_HEADERS = {**NO_STORE, "Referrer-Policy": "same-origin"}
+"""Without a referrer, browsers that say no Sec-Fetch-Site (on plain http) hide a form's origin from ourselves as well,
+and the form would be taken for another site's instead of being told that signing in needs https."""
 _LARGEST_FORM = 16 * 1024
 _WRONG = "The name or the password is wrong."
 _BUSY = "Many people are signing in right now. Try again in a few seconds."
@@ -39,13 +42,24 @@ class Doors:
     """`/sign-in`, `/sign-out` and `/claim`. `is_ready` is false while the journal is replayed."""
 
     def __init__(
-        self, reception: Reception, cookies: Cookies, asking: Asking, page: Page, is_ready: Callable[[], bool]
+        self,
+        reception: Reception,
+        cookies: Cookies,
+        asking: Asking,
+        page: Page,
+        *,
+        is_ready: Callable[[], bool],
+        has_accounts: Callable[[], bool],
+        has_provider: bool = False,
     ) -> None:
+        """`has_provider`: people can sign in at an OpenID provider as well, by a part of its own."""
         self._reception = reception
         self._cookies = cookies
         self._asking = asking
         self._page = page
         self._is_ready = is_ready
+        self._has_accounts = has_accounts
+        self._has_provider = has_provider
 
     def routes(self) -> Iterator[Way]:
         yield Way(SIGN_IN, self.ask, "GET", OPEN)
@@ -113,7 +127,7 @@ class Doors:
             return self._starting()
         if self._needs_no_link(request):
             return self._claim_form(None, "")
-        return self._page("people/code.html", trouble="")
+        return self._code_form()
 
     async def claim(self, request: Request) -> Response:
         """200 what a link is for · 303 done and signed in · 403 no such link · 413 · 422 · 503."""
@@ -122,11 +136,11 @@ class Doors:
         try:
             form = await read_form(request, _LARGEST_FORM)
         except TooMuch:
-            return self._page("people/code.html", status=413, trouble=_NO_LINK)
+            return self._code_form(_NO_LINK, 413)
         code = form.text("code").rpartition("#")[2]
         link = self._reception.link(code)
         if link is None and not self._needs_no_link(request):
-            return self._page("people/code.html", status=403, trouble=_NO_LINK)
+            return self._code_form(_NO_LINK, 403)
         if form.text("do") != "set":
             return self._claim_form(link, code)
         try:
@@ -157,7 +171,7 @@ class Doors:
     def _elsewhere(self, request: Request) -> Response | None:
         if not self._is_ready():
             return self._starting()
-        if self._reception.accounts:
+        if self._has_accounts():
             return None
         return see("/") if visitor_of(request) is AT_THE_MACHINE else self._page("unclaimed.html", status=403)
 
@@ -172,7 +186,7 @@ class Doors:
     def _form(
         self, goes_on: str, trouble: str = "", status: int = 200, *, typed: str = "", wait: float = 0, **said: Any
     ) -> Response:
-        headers = {**NO_STORE, "Retry-After": str(ceil(wait))} if wait else NO_STORE
+        headers = {**_HEADERS, "Retry-After": str(ceil(wait))} if wait else _HEADERS
         values = {"is_out": False, "is_unkept": False, **said}
         return self._page(
             "people/sign_in.html",
@@ -181,8 +195,12 @@ class Doors:
             next=goes_on,
             trouble=trouble,
             typed=typed[:100],
+            has_provider=self._has_provider,
             **values,
         )
+
+    def _code_form(self, trouble: str = "", status: int = 200) -> Response:
+        return self._page("people/code.html", status=status, headers=_HEADERS, trouble=trouble)
 
     def _claim_form(
         self, link: Linked | None, code: str, form: Fields | None = None, trouble: str = "", status: int = 200
@@ -190,6 +208,7 @@ class Doors:
         return self._page(
             "people/claim.html",
             status=status,
+            headers=_HEADERS,
             account=self._reception.accounts.get(link.name) if link is not None and link.name else None,
             code=code,
             typed=form.text("name") if form else "",

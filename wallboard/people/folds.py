@@ -1,4 +1,4 @@
-"""All that is known of people and machines, in the order it is told; knows no HTTP but the cookie's reading."""
+"""All that is known of people and machines, in the order in which it is told; of HTTP it knows the cookie only."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def sign_in_name(typed: str) -> str:
 
 def folded(typed: str) -> str:
     """A name as it is compared, whatever was typed."""
-    return unicodedata.normalize("NFKC", (clean(typed[:LONGEST_NAME]) or "")).casefold()
+    return unicodedata.normalize("NFKC", (clean(typed[: LONGEST_NAME * 2]) or "")).casefold()
 
 
 def shown_name(typed: str) -> str:
