@@ -82,7 +82,8 @@ def test_axe_finds_nothing(page: Page, path: str, theme: str, size: str) -> None
 @pytest.mark.parametrize("theme", ["dark", "light"])
 def test_axe_finds_nothing_while_a_screen_is_paired(page: Page, server: Server, theme: str, size: str) -> None:
     """A wrong code, the right one, a pairing without a name, and the page and the list of what is paired."""
-    waiting = server.client.post("/tv/pairing", json={"width": 1, "height": 1}, headers={"Sec-Fetch-Site": "same-origin"})
+    ours = {"Sec-Fetch-Site": "same-origin"}
+    waiting = server.client.post("/tv/pairing", json={"width": 1, "height": 1}, headers=ours)
     page.goto("/supervisor/tvs/pair")
     page.wait_for_selector("html[data-link=live]", state="attached")
     for typed, then in (("XXXX XXXX", ".problem"), (waiting.json()["code"], "#pair-name")):
