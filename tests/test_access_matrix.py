@@ -22,6 +22,11 @@ TABLE: dict[str, str] = {
         GET /tv/pairing
         POST /tv/pairing
         GET /diag
+        GET /claim
+        POST /claim
+        GET /sign-in
+        POST /sign-in
+        POST /sign-out
         GET /healthz
         GET /readyz
     """,
@@ -45,6 +50,10 @@ TABLE: dict[str, str] = {
         GET /supervisor/day/{day}/calls
         GET /supervisor/day/{day}/{what}.csv
         GET /supervisor/calls/{id:path}
+        GET /supervisor/account
+        POST /supervisor/account/name
+        POST /supervisor/account/password
+        POST /supervisor/account/sessions
     """,
     "supervise": """
         GET /setup
@@ -69,12 +78,24 @@ TABLE: dict[str, str] = {
         POST /supervisor/tvs/{id}
         GET /tvs/{id}
     """,
-    "administer": "",
+    "administer": """
+        GET /supervisor/people
+        POST /supervisor/people
+        GET /supervisor/people/{name}
+        POST /supervisor/people/{name}
+        GET /supervisor/keys
+        POST /supervisor/keys
+        POST /supervisor/keys/{id}
+        GET /supervisor/audit
+    """,
     "machines": """
         GET /api/v1/state
         GET /metrics
     """,
-    "operate": "",
+    "operate": """
+        POST /operator/link
+        POST /operator/forget
+    """,
 }
 
 PEOPLE = {"viewer of another board", "viewer", "supervisor", "admin"}
@@ -100,9 +121,10 @@ ADMITTED: dict[str, set[str]] = {
     "supervise": SUPERVISORS,
     "administer": {"admin"},
     "machines": {"machine"},
-    "operate": {"operator"},
+    "operate": set(),  # nobody by this way: they come through a socket of their own (test_forgetting)
 }
-VALUES = {"slug": "main", "id": "nobody", "id:path": "c1", "rest:path": "sales", "day": "2026-11-24", "what": "calls"}
+VALUES = {"slug": "main", "id": "nobody", "id:path": "c1", "rest:path": "sales", "day": "2026-11-24", "what": "calls",
+          "name": "somebody"}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -164,7 +186,8 @@ def test_everybody_gets_what_the_rule_allows(wall: Inside, who: str, page: bool)
         answer = wall.ask(method, path, visitor=VISITORS[who], page=page and method == "GET")
         may = who in ADMITTED[way.rule.name]
         target = answer.headers.get("location", "")
-        turned_away = answer.status_code in (401, 403) or (answer.status_code == 303 and is_elsewhere(target, who, way))
+        refused = {"open": (), "operate": (404,)}.get(way.rule.name, (401, 403))  # the open ones refuse by themselves
+        turned_away = answer.status_code in refused or (answer.status_code == 303 and is_elsewhere(target, who, way))
         if may == turned_away:
             wrong.append(f"{name(way)}: {answer.status_code} {target}, but may {'' if may else 'not '}come")
     assert wrong == []
@@ -230,10 +253,13 @@ def test_no_other_sites_page_can_do_anything(wall: Inside, headers: dict[str, st
 
 
 def test_reading_does_nothing(wall: Inside) -> None:
-    """Any site can have a safe method asked for, so none of them changes anything: the journal stands still."""
+    """Any site can have a safe method asked for, so none of them changes anything: the journal stands still.
+
+    Only that a file was taken away is written into the audit log.
+    """
     before = wall.ask("GET", "/readyz").json()["sequence"]
     for way in wall.gate.ways:
         method, path = asked(way)
-        if method in ("GET", "HEAD"):
+        if method in ("GET", "HEAD") and not way.path.endswith((".csv", ".toml")):
             wall.ask(method, path, visitor=VISITORS["admin"], headers={"Sec-Fetch-Site": "cross-site"})
     assert wall.ask("GET", "/readyz").json()["sequence"] == before

@@ -19,6 +19,8 @@ import structlog
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from wallboard.logs import reason
+
 PREFIX = "/operator/"
 _LONGEST_PATH = 100
 _STARTING, _ANSWER_SECONDS = 503, 3_600
@@ -73,7 +75,7 @@ def listen(database: Path) -> socket.socket | None:
             listening.bind(short)
     except OSError as error:
         listening.close()
-        log.warning("no command can reach this server", reason=error.strerror or str(error))
+        log.warning("no command can reach this server", reason=reason(error))
         return None
     finally:
         os.umask(before)

@@ -15,6 +15,7 @@ from wallboard.day.shelf import Shelf
 from wallboard.intake import Intake
 from wallboard.journal import Journal
 from wallboard.journal.upkeep import Upkeep
+from wallboard.logs import traced
 from wallboard.turns import written
 
 _LOOKED_SECONDS = 5
@@ -44,7 +45,7 @@ class Retention:
                     await self.tend()
                     self._tended = today
                 except Exception as error:  # noqa: BLE001 - the ticker's guard
-                    log.error("old entries could not be deleted; it is tried again", reason=str(error))
+                    log.error("old entries could not be deleted; it is tried again", **traced(error))
             await asyncio.sleep(_LOOKED_SECONDS)
 
     async def tend(self) -> None:
