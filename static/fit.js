@@ -56,7 +56,7 @@
     set(root, "--visit-height", wanted.visitHeight.toFixed(3) + "em");
     set(root, "--agent-height", wanted.agentHeight.toFixed(3) + "em");
     root.dataset.visits = wanted.density[0];
-    root.dataset.agents = wanted.density[1];
+    root.dataset.agents = wanted.density[1] === "tight" ? "compact" : wanted.density[1];
     root.dataset.tally = wanted.tally ? "yes" : "no";
     turns.page(divide(floor.visits, wanted.visits).concat(divide(floor.people, wanted.people)));
   }
