@@ -23,6 +23,7 @@
     ["medium", "roomy", WANTED],
     ["compact", "roomy", WANTED],
     ["medium", "compact", WANTED],
+    ["compact", "compact", WANTED],
     ["compact", "tight", WANTED],
     ["compact", "compact", 2.1],
     ["dense", "compact", 1.9],
