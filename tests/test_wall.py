@@ -156,7 +156,8 @@ def test_the_words_that_it_is_not_live_are_large_and_cover_nothing(browser: Brow
             below = banner["y"] + banner["height"]
             covered = [tile for tile in page.evaluate(TILES) if tile[1] < below - 1]
             assert covered == [], (width, height)
-            assert word.evaluate("e => parseFloat(getComputedStyle(e).fontSize)") >= 0.05 * min(height, width * 9 / 16 if width > height else width)
+            shorter = min(height, width * 9 / 16) if width > height else width
+            assert word.evaluate("e => parseFloat(getComputedStyle(e).fontSize)") >= 0.05 * shorter
             assert troubles(page, width, height) == []
 
 
