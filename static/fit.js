@@ -12,6 +12,7 @@
   let floor = null; // what was measured last, in rem, and the panels by what they hold
   let mainCounts = "";
   let callCounts = "";
+  let dressed = new WeakMap(); // by panel of calls: the size and lines that it has
   let loose = false;
 
   function panelsIn(selector) {
@@ -55,7 +56,7 @@
     set(root, "--visit-height", wanted.visitHeight.toFixed(3) + "em");
     set(root, "--agent-height", wanted.agentHeight.toFixed(3) + "em");
     root.dataset.visits = wanted.density[0];
-    root.dataset.agents = wanted.density[1];
+    root.dataset.agents = wanted.density[1] === "tight" ? "compact" : wanted.density[1];
     root.dataset.tally = wanted.tally ? "yes" : "no";
     turns.page(divide(floor.visits, wanted.visits).concat(divide(floor.people, wanted.people)));
   }
@@ -71,8 +72,8 @@
   // --- calls ---------------------------------------------------------------------------------------------
 
   function columnsOf(panels) {
-    const side = onItsSide.matches || !floor.width;
-    if (!side || panels.length < 2) return [panels];
+    const apart = floor.onItsSide || !floor.width;
+    if (!apart || panels.length < 2) return [panels];
     return [panels.slice(0, 1), panels.slice(1)];
   }
 
@@ -87,17 +88,23 @@
   }
 
   function dressCalls(each) {
+    const looks = each.unit + " " + each.lines;
+    const cut = each.rows - each.shown;
+    if (dressed.get(each.panel) !== looks) {
+      each.panel.style.setProperty("--calls-unit", each.unit + "rem");
+      each.panel.dataset.lines = each.lines;
+      dressed.set(each.panel, looks);
+    }
+    if (!cut && !turns.cutOf(each.panel)) return; // none has a mark, and what has come has none
     const rows = tilesOf(each.panel);
-    set(each.panel, "--calls-unit", each.unit + "rem");
-    if (each.panel.dataset.lines !== String(each.lines)) each.panel.dataset.lines = each.lines;
     for (let i = 0; i < rows.length; i++) turns.mark(rows[i], "data-off", i >= each.shown);
-    turns.countCut(each.panel, rows.length - each.shown);
+    turns.countCut(each.panel, cut);
   }
 
   // True if the calls get another height than they had.
   function giveCalls() {
     const calls = floor.calls;
-    if (!onItsSide.matches || !calls.length || !floor.width) return false;
+    if (!floor.onItsSide || !calls.length || !floor.width) return false;
     const waiting = calls[0].dataset.kind === "waiting" ? tilesOf(calls[0]).length : 0;
     const given = Math.round(plan.callsHeight(waiting, floor.wholeHeight) * floor.rem) + "px";
     if (root.style.getPropertyValue("--calls-height") === given) return false;
@@ -113,6 +120,7 @@
     const calls = document.querySelector(".calls");
     floor = {
       rem: rem,
+      onItsSide: onItsSide.matches,
       wholeHeight: document.getElementById("board-floor").clientHeight / rem,
       width: main ? main.clientWidth / rem : 0,
       height: main ? main.clientHeight / rem : 0,
@@ -131,7 +139,7 @@
   }
 
   function fit() {
-    if (!fitted.matches) return loosen();
+    if (floor === null && !fitted.matches) return loosen();
     loose = false;
     if (floor === null) measure();
     if (giveCalls()) measure();
@@ -154,14 +162,15 @@
     if (loose) return;
     loose = true;
     turns.forget();
+    dressed = new WeakMap();
     root.removeAttribute("style");
     ["visits", "agents", "tally"].forEach(function (name) {
       delete root.dataset[name];
     });
-    const dressed = document.querySelectorAll(".panel, .tiles, .tiles > li, .title");
-    for (let i = 0; i < dressed.length; i++) {
+    const all = document.querySelectorAll(".panel, .tiles, .tiles > li, .title");
+    for (let i = 0; i < all.length; i++) {
       ["style", "data-lines", "data-off", "data-first", "data-paged", "data-page"].forEach(function (name) {
-        if (dressed[i].hasAttribute(name)) dressed[i].removeAttribute(name);
+        if (all[i].hasAttribute(name)) all[i].removeAttribute(name);
       });
     }
     const titles = document.querySelectorAll(".title");

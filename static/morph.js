@@ -13,7 +13,7 @@
   let changed = null; // tiles, and lists of tiles, that are not what they were
 
   function bring(old, fresh) {
-    if (fresh.querySelector("[id]")) return bringAround(old, fresh);
+    if (fresh.hasAttribute("data-order") || fresh.querySelector("[id]")) return bringAround(old, fresh);
     const before = said.get(old) || pristine(old);
     said.set(old, fresh);
     if (before.isEqualNode(fresh)) return;
@@ -55,13 +55,14 @@
   }
 
   function takeAttributes(old, before, fresh) {
-    const there = fresh.attributes;
-    for (let i = 0; i < there.length; i++) {
-      if (before.getAttribute(there[i].name) !== there[i].value) take(old, there[i].name, there[i].value);
+    const names = fresh.getAttributeNames(); // `attributes` would make an object of each
+    for (let i = 0; i < names.length; i++) {
+      const value = fresh.getAttribute(names[i]);
+      if (before.getAttribute(names[i]) !== value) take(old, names[i], value);
     }
-    const gone = before.attributes;
+    const gone = before.getAttributeNames();
     for (let i = 0; i < gone.length; i++) {
-      if (!fresh.hasAttribute(gone[i].name)) old.removeAttribute(gone[i].name);
+      if (names.indexOf(gone[i]) < 0) old.removeAttribute(gone[i]);
     }
   }
 
@@ -97,15 +98,15 @@
     const wanted = wantedIn(fresh);
     let moved = removeOthers(old, wanted);
     let at = old.firstElementChild;
-    wanted.forEach(function (each) {
-      const there = counterpart(old, at, each);
-      if (!there && !each.node) return disagree();
-      if (there && each.node) bring(there, each.node);
+    wanted.forEach(function (node, key) {
+      const there = at && isOf(at, key) ? at : elsewhere(old, key);
+      if (!there && !node) return disagree();
+      if (there && node) bring(there, node);
       if (there && there === at) {
         at = at.nextElementSibling;
         return;
       }
-      old.insertBefore(there || adopted(each.node), at);
+      old.insertBefore(there || adopted(node), at);
       moved = true;
     });
     while (at) {
@@ -118,37 +119,29 @@
   }
 
   function takeOuterAttributes(old, fresh) {
-    const there = fresh.attributes;
-    for (let i = 0; i < there.length; i++) {
-      const name = there[i].name;
-      if (name !== "data-order" && old.getAttribute(name) !== there[i].value) old.setAttribute(name, there[i].value);
+    const names = fresh.getAttributeNames();
+    for (let i = 0; i < names.length; i++) {
+      const value = fresh.getAttribute(names[i]);
+      if (names[i] !== "data-order" && old.getAttribute(names[i]) !== value) old.setAttribute(names[i], value);
     }
   }
 
   // What shall be there, in its order. A list may name them all (data-order) and bring those only that are new.
   function wantedIn(fresh) {
-    const brought = Array.prototype.map.call(fresh.children, function (node) {
-      return { id: node.id, node: node };
-    });
     const order = fresh.getAttribute("data-order");
-    if (order === null) return brought;
-    return order.split(" ").map(function (id) {
-      const found = brought.filter(function (each) {
-        return each.id === id;
-      });
-      return found[0] || { id: id, node: null };
+    const wanted = new Map();
+    if (order) order.split(" ").forEach(function (id) {
+      wanted.set(id, null);
     });
+    for (let node = fresh.firstElementChild; node; node = node.nextElementSibling) wanted.set(node.id || node, node);
+    return wanted;
   }
 
   function removeOthers(old, wanted) {
-    const ids = new Set();
-    wanted.forEach(function (each) {
-      ids.add(each.id);
-    });
     let removed = false;
     for (let node = old.firstElementChild; node; ) {
       const next = node.nextElementSibling;
-      if (node.id && !ids.has(node.id)) {
+      if (node.id && !wanted.has(node.id)) {
         old.removeChild(node);
         removed = true;
       }
@@ -157,17 +150,20 @@
     return removed;
   }
 
-  function counterpart(old, at, each) {
-    if (!each.id) return at && !at.id && at.nodeName === each.node.nodeName && at.className === each.node.className ? at : null;
-    const found = document.getElementById(each.id);
+  // A key is an id, or the fresh element itself if that has none.
+  function isOf(there, key) {
+    if (typeof key === "string") return there.id === key;
+    return !there.id && there.nodeName === key.nodeName && there.className === key.className;
+  }
+
+  function elsewhere(old, key) {
+    const found = typeof key === "string" ? document.getElementById(key) : null;
     return found && found.parentNode === old ? found : null;
   }
 
   function adopted(fresh) {
-    const node = document.importNode(fresh, true);
-    if (!fresh.querySelector("[id]")) said.set(node, fresh);
-    changed.tiles.push(node);
-    return node;
+    changed.tiles.push(fresh);
+    return fresh;
   }
 
   // A tile that should have stayed is not there: keeper.js asks for everything anew.
@@ -179,10 +175,10 @@
   // parses each answer as a document of its own, which costs an old television more than all the rest. Tells which
   // tiles and which lists of tiles are not what they were.
   function swap(html) {
-    const frame = document.createElement("template");
+    const frame = document.createElement("div");
     frame.innerHTML = html;
     changed = { tiles: [], lists: [] };
-    for (let fresh = frame.content.firstElementChild; fresh; fresh = fresh.nextElementSibling) {
+    for (let fresh = frame.firstElementChild; fresh; fresh = fresh.nextElementSibling) {
       const old = document.getElementById(fresh.id);
       if (old) bring(old, fresh);
       else disagree();

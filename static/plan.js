@@ -16,13 +16,15 @@
   const STRETCH = 1.3;
   const CHARACTER = 0.54;
   const VISIT_HEIGHT = { wide: 7.0, roomy: 8.2, medium: 7.0, compact: 5.75, dense: 1.75 };
-  const AGENT_HEIGHT = { roomy: 2.9, compact: 1.62, dense: 1.5 };
+  const AGENT_HEIGHT = { roomy: 2.9, compact: 1.62, tight: 1.62, dense: 1.5 };
   const DENSITIES = [ // of visits, of agents, and the unit at which the next is not tried
     ["wide", "roomy", WANTED],
     ["roomy", "roomy", WANTED],
     ["medium", "roomy", WANTED],
     ["compact", "roomy", WANTED],
     ["medium", "compact", WANTED],
+    ["compact", "compact", WANTED],
+    ["compact", "tight", WANTED],
     ["compact", "compact", 2.1],
     ["dense", "compact", 1.9],
     ["dense", "dense", SMALLEST],
@@ -42,19 +44,24 @@
 
   // What nineteen in twenty names need.
   function nameWidth(lengths, least, most) {
+    return widthFor(lengths, 0.95, least, most);
+  }
+
+  function widthFor(lengths, part, least, most) {
     const ranked = lengths.slice().sort(function (a, b) {
       return a - b;
     });
-    const length = ranked.length ? ranked[Math.floor((ranked.length - 1) * 0.95)] : 0;
+    const length = ranked.length ? ranked[Math.floor((ranked.length - 1) * part)] : 0;
     return Math.max(least, Math.min(most, length * CHARACTER));
   }
 
   function sizesOf(floor) {
     const queue = nameWidth(floor.visitNames, 5, 9);
     const name = nameWidth(floor.peopleNames, 5, 10);
+    const most = widthFor(floor.peopleNames, 0.75, 5, 7.6); // rather some names cut than all text smaller
     return {
       visit: { wide: 13.8, roomy: Math.max(8.9, queue + 1.2), medium: Math.max(8.9, queue + 1.2), compact: 8.9, dense: queue + 5.4 },
-      agent: { roomy: Math.max(8.4, name + 1.4), compact: name + 5, dense: name + 1.9 },
+      agent: { roomy: Math.max(8.4, name + 1.4), compact: name + 5, tight: most + 4.6, dense: name + 1.9 },
     };
   }
 

@@ -112,6 +112,10 @@
     write(title.lastElementChild, hidden ? "+" + hidden + " more" : "");
   }
 
+  function cutOf(panel) {
+    return cuts.get(panel) || 0;
+  }
+
   // The panels that have not always room for all; what was marked before is marked anew.
   function page(panels) {
     paged = panels;
@@ -128,7 +132,7 @@
       if (panels.has(each.panel)) showPanel(each);
     });
     panels.forEach(function (panel) {
-      if (panel && cuts.has(panel)) countCut(panel, cuts.get(panel));
+      if (panel && cutOf(panel)) countCut(panel, cutOf(panel));
     });
   }
 
@@ -147,6 +151,6 @@
     document.dispatchEvent(new Event("wallboard:turned"));
   }
 
-  window.wallboard.turns = { mark: mark, page: page, show: show, countCut: countCut, forget: forget, turn: turn };
+  window.wallboard.turns = { mark: mark, page: page, show: show, countCut: countCut, cutOf: cutOf, forget: forget, turn: turn };
   setInterval(turn, EVERY);
 })();

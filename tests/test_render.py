@@ -277,6 +277,11 @@ def test_alarms_come_with_a_word_and_an_icon(renderer: Renderer) -> None:
         assert words in hero
 
 
+def test_voicemails_that_nobody_has_dealt_with_are_told_from_those_of_today(renderer: Renderer) -> None:
+    hero = renderer.tile(replace(HERO, voicemails_new=2, voicemails_today=3)).decode()
+    assert '<dd>2</dd><dt>new voicemail</dt><dd class="detail">3 today</dd>' in hero
+
+
 def test_page_and_push_have_the_same_markup(renderer: Renderer) -> None:
     whole = page(renderer)
     for view in (BOARD.footer, BOARD.notice, BOARD.hero, *BOARD.panels, *BOARD.panels[2].tiles):
@@ -295,7 +300,10 @@ TALKING = agent("1001", state="talking")
 CHANGES = {
     "nothing": (replace(BOARD, sequence=8), []),
     "the notice": (replace(BOARD, notice=Notice(alarm="warn", text="Late")), ["board-notice"]),
-    "a number": (replace(BOARD, hero=replace(HERO, waiting=3)), ["board-hero"]),
+    "a number": (replace(BOARD, hero=replace(HERO, waiting=3)), ["hero-waiting"]),
+    "two numbers": (replace(BOARD, hero=replace(HERO, waiting=3, answered=98)), ["hero-waiting", "hero-today"]),
+    "an event": (replace(BOARD, footer=replace(BOARD.footer, last_event_at_ms=2000)), ["board-received"]),
+    "the message": (replace(BOARD, footer=replace(BOARD.footer, message="Hello")), ["board-message"]),
     "one agent": (with_agents(TALKING, agent("1002")), ["agent-1001"]),
     "the order": (with_agents(agent("1002"), agent("1001")), ["agents"]),
     "one more": (with_agents(agent("1001"), agent("1002"), agent("1003")), ["agents"]),
@@ -335,5 +343,5 @@ def test_a_panel_that_gains_a_tile_does_not_say_the_others_again(renderer: Rende
     changed = replace(tiles[3], state="talking")
     sent = renderer.changes(with_agents(*tiles), with_agents(*tiles[:3], changed, *tiles[4:], agent("new")))
     tree = Tree(sent)
-    assert [mark["id"] for mark in tree.having("data-same")] == [f"agent-{n}" for n in range(100, 130) if n != 103]
+    assert tree.having("data-order")[0]["data-order"] == " ".join(f"agent-{n}" for n in [*range(100, 130), "new"])
     assert [mark["data-agent"] for mark in tree.having("data-agent")] == ["103", "new"]

@@ -122,8 +122,43 @@ def test_no_text_of_a_normal_floor_is_under_two_and_a_half_per_cent_of_the_heigh
     with shown(browser, drawn(FLOORS[floor])) as page:
         for size in [(1280, 720), (1920, 1080), (3840, 2160)]:
             resized(page, size)
-            small = [text for text in page.evaluate(TEXTS) if text["size"] < 0.025 * size[1] - 0.05]
-            assert [(size, text["text"], text["size"]) for text in small] == []
+            assert smaller_than(0.025 * size[1], page) == []
+
+
+def test_a_normal_floor_on_a_screen_on_its_side_has_letters_as_large_as_on_the_same_screen_upright(
+    browser: Browser,
+) -> None:
+    with shown(browser, drawn(FLOORS["normal"]), 1080, 1920) as page:
+        assert smaller_than(0.025 * 1080, page) == []
+
+
+def smaller_than(least: float, page: Page) -> list[tuple[str, float]]:
+    return [(text["text"], text["size"]) for text in page.evaluate(TEXTS) if text["size"] < least - 0.05]
+
+
+STALE = """() => {
+  document.documentElement.dataset.transport = 'stream';
+  document.documentElement.dataset.link = 'stale';
+  document.querySelector('.link-word').textContent = 'Not live';
+  document.querySelector('.link-detail').textContent = '– last update 17 s ago, reconnecting';
+}"""
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+@pytest.mark.parametrize("floor", ["normal", "huge"])
+def test_the_words_that_it_is_not_live_are_large_and_cover_nothing(browser: Browser, floor: str, theme: Any) -> None:
+    with shown(browser, drawn(FLOORS[floor], Definition(theme=theme, message="Hello"))) as page:
+        page.evaluate(STALE)
+        for width, height in SIZES:
+            resized(page, (width, height))
+            banner, word = page.locator(".link-banner").bounding_box(), page.locator(".link-word")
+            assert banner is not None
+            below = banner["y"] + banner["height"]
+            covered = [tile for tile in page.evaluate(TILES) if tile[1] < below - 1]
+            assert covered == [], (width, height)
+            shorter = min(height, width * 9 / 16) if width > height else width
+            assert word.evaluate("e => parseFloat(getComputedStyle(e).fontSize)") >= 0.05 * shorter
+            assert troubles(page, width, height) == []
 
 
 def test_the_three_numbers_at_the_top_are_eight_per_cent_high(browser: Browser) -> None:

@@ -33,7 +33,7 @@ PARTS: dict[type[View], tuple[str, ...]] = {
     Hero: ("waiting", "longest", "level", "today"),
     Footer: ("message", "name", "received", "lamps", "clock"),
 }
-"""Fragments within a fragment, each with a template in a folder of its own: only those that differ are sent."""
+"""Fragments within a fragment, each with a template in its folder: of these only those that differ are sent."""
 
 _PLAIN = Definition()
 KEPT_FRAGMENTS = 2048
@@ -122,7 +122,7 @@ class Renderer:
                 yield html.encode()
 
     def _reframed(self, before: Panel, after: Panel) -> bytes:
-        """The panel with the order of its tiles, and of them only the new: static/morph.js has the others."""
+        """The panel with the order of its tiles, and of them only the new ones: static/morph.js has the others."""
         there = {tile.key: tile for tile in before.tiles}
         same = frozenset(tile.key for tile in after.tiles if there.get(tile.key) == tile)
         return self._whole(after, same).encode()
