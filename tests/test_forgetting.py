@@ -222,8 +222,9 @@ def test_the_door_is_the_operators_alone_and_is_there_as_long_as_the_server_runs
 def test_the_door_works_however_deep_the_folder_lies(tmp_path: Path) -> None:
     folder = tmp_path / ("deep" * 30) / ("er" * 40)
     folder.mkdir(parents=True)
-    server = Server(folder).start()
+    server = Server(folder)
     try:
+        server.start()
         assert (folder / "wallboard.db.control").exists()
         assert server.run("forget", OTHER).stdout == "Nothing was found of that number.\n"
     finally:
