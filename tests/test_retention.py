@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
+import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -269,5 +272,31 @@ def test_an_idle_server_writes_nothing_more_when_there_is_nothing_to_delete(tmp_
             assert server.state()["sequence"] == head
         assert server.state()["webhooks"]["accepted"] == 1
         assert server.client.get("/").text.count("/boards/main") > 0, "something has arrived once: no setup page"
+    finally:
+        server.close()
+
+
+def test_a_server_that_is_killed_while_it_deletes_goes_on_with_the_next_start(tmp_path: Path) -> None:
+    rng, days = Random("killed servers"), fill(tmp_path / "wallboard.db")
+    sheets = {day: counted(tmp_path / "wallboard.db", day) for day in days}
+    server = Server(tmp_path, WALLBOARD_RETENTION_DAYS="1")
+    gone = [day for day in days if day < today() - DAY]
+    try:
+        for _ in range(4):
+            server.begin()
+            wait_until(server.is_ready, "the server is ready", within=40)
+            assert server.process is not None
+            with suppress(subprocess.TimeoutExpired):
+                server.process.wait(rng.uniform(0.2, 3))  # somewhere in the counting or the deleting
+            server.kill()
+        server.begin()
+        wait_until(lambda: base_of(tmp_path) > 0, "all is deleted", within=150)
+        assert server.state()["journal"]["lost_today"] == server.state()["journal"]["mended_today"] == 0
+        later = {number for day in days if day not in gone for d in days[day] for number in NUMBER.findall(d.body)}
+        assert set(NUMBER.findall(bytes_of(tmp_path))) <= later
+        for day in gone:
+            page = server.client.get(f"/supervisor/day/{day}").text
+            offered = sheets[day].over(sheets[day].places("queue")).offered
+            assert re.search(rf'data-number="offered".*?class="value">\s*{offered}\b', page, re.DOTALL), day
     finally:
         server.close()

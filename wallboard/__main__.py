@@ -252,7 +252,6 @@ def _listen(settings: Settings) -> socket.socket:
         )
         raise SystemExit(2) from None
     prepare(listening)
-    listening.set_inheritable(True)
     return listening
 
 
