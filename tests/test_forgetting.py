@@ -7,10 +7,12 @@ import json
 import os
 import re
 import shutil
+import sqlite3
 import stat
 import subprocess
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
@@ -20,7 +22,7 @@ import msgspec
 import pytest
 
 from tests import samples
-from tests.conftest import ROOT, Server
+from tests.conftest import ROOT, Server, wait_until
 from tests.torn import NOW, start
 from wallboard import control
 from wallboard.erasing import Eraser, NoNumber
@@ -222,8 +224,9 @@ def test_the_door_is_the_operators_alone_and_is_there_as_long_as_the_server_runs
 def test_the_door_works_however_deep_the_folder_lies(tmp_path: Path) -> None:
     folder = tmp_path / ("deep" * 30) / ("er" * 40)
     folder.mkdir(parents=True)
-    server = Server(folder).start()
+    server = Server(folder)
     try:
+        server.start()
         assert (folder / "wallboard.db.control").exists()
         assert server.run("forget", OTHER).stdout == "Nothing was found of that number.\n"
     finally:
@@ -277,3 +280,23 @@ def _entries(folder: Path) -> int:
     opened = start(folder)
     assert opened.losses == []
     return len(opened.bodies)
+
+
+def test_a_server_that_is_killed_while_it_erases_is_asked_again(filled: Server) -> None:
+    """Another program holds the WAL, so that all is written but not yet scrubbed when the server is killed."""
+    server, before = filled, filled.state()
+    reader = sqlite3.connect(server.folder / "wallboard.db", isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM deliveries").fetchone()
+    with ThreadPoolExecutor() as pool:
+        asked = pool.submit(server.run, "forget", FORMS[0], timeout=60)
+        wait_until(lambda: not tells(shown(server)["/api/v1/state"]), "the server has forgotten", within=30)
+        server.kill()
+        assert "Erased" not in asked.result().stdout
+    assert tells(bytes_of(server.folder)), "it is not scrubbed yet"
+    reader.close()
+    server.start()
+    wait_until(lambda: not tells(bytes_of(server.folder)), "the next start ends it", within=30)
+    assert figures(server.state()) == figures(before)
+    assert server.state()["journal"]["mended_today"] == 0
+    assert server.run("forget", FORMS[0]).stdout == "Nothing was found of that number.\n"

@@ -6,9 +6,12 @@ import copy
 import json
 import re
 import sqlite3
+import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -106,16 +109,18 @@ class Purged:
         self.days = fill(self.path)
         self.gone = [day for day in self.days if day < today() - KEPT_DAYS * DAY]
         self.sheets = {day: counted(self.path, day) for day in self.days}
+        self.folder = folder
         self.server = Server(folder, WALLBOARD_RETENTION_DAYS="3650")
+
+    def purge(self) -> None:
         self.server.begin()
         wait_until(self.server.is_ready, "the server is ready", within=40)
         self.before = self.server.state()
         self.server.close()
-        self.server = Server(folder, WALLBOARD_RETENTION_DAYS=str(KEPT_DAYS))
+        self.server = Server(self.folder, WALLBOARD_RETENTION_DAYS=str(KEPT_DAYS))
         self.server.begin()
         wait_until(self.server.is_ready, "the server is ready", within=40)
-        wait_until(lambda: base_of(folder) > 0, "the old days are deleted", within=40)
-        self.folder = folder
+        wait_until(lambda: base_of(self.folder) > 0, "the old days are deleted", within=60)
 
     def page(self, path: str) -> str:
         answer = self.server.client.get(path)
@@ -126,8 +131,11 @@ class Purged:
 @pytest.fixture(scope="module")
 def purged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Purged]:
     purged = Purged(tmp_path_factory.mktemp("retention"))
-    yield purged
-    purged.server.close()
+    try:
+        purged.purge()
+        yield purged
+    finally:
+        purged.server.close()
 
 
 def numbers_of(purged: Purged, days: list[date]) -> set[bytes]:
@@ -147,6 +155,8 @@ def test_no_number_of_a_deleted_day_stands_in_any_file(purged: Purged) -> None:
 def test_the_board_is_the_same_before_and_after_and_after_a_restart(purged: Purged) -> None:
     assert shown(purged.server.state()) == shown(purged.before)
     purged.server.stop()
+    said = purged.server.run("check", timeout=60).stdout
+    assert f"calls of more than 2 days ago are deleted; entries up to {base_of(purged.folder)} are gone" in said
     purged.server.start()
     assert shown(purged.server.state()) == shown(purged.before)
     assert purged.server.state()["journal"]["lost_today"] == 0
@@ -231,8 +241,9 @@ def test_a_running_server_deletes_when_the_day_turns_and_forgets_in_its_memory_t
     tmp_path: Path, data: Path, faults: Faults
 ) -> None:
     server = Server(tmp_path, **faults.environment, DATABASE_URL=f"sqlite:///{data}/wallboard.db",
-                    WALLBOARD_RETENTION_DAYS="1").start()  # fmt: skip
+                    WALLBOARD_RETENTION_DAYS="1")  # fmt: skip
     try:
+        server.start()
         for body in (samples.rang(call="1"), samples.abandoned("2")):
             server.post(body)
         day = today()
@@ -271,5 +282,31 @@ def test_an_idle_server_writes_nothing_more_when_there_is_nothing_to_delete(tmp_
             assert server.state()["sequence"] == head
         assert server.state()["webhooks"]["accepted"] == 1
         assert server.client.get("/").text.count("/boards/main") > 0, "something has arrived once: no setup page"
+    finally:
+        server.close()
+
+
+def test_a_server_that_is_killed_while_it_deletes_goes_on_with_the_next_start(tmp_path: Path) -> None:
+    rng, days = Random("killed servers"), fill(tmp_path / "wallboard.db")
+    sheets = {day: counted(tmp_path / "wallboard.db", day) for day in days}
+    server = Server(tmp_path, WALLBOARD_RETENTION_DAYS="1")
+    gone = [day for day in days if day < today() - DAY]
+    try:
+        for _ in range(4):
+            server.begin()
+            wait_until(server.is_ready, "the server is ready", within=40)
+            assert server.process is not None
+            with suppress(subprocess.TimeoutExpired):
+                server.process.wait(rng.uniform(0.2, 3))  # somewhere in the counting or the deleting
+            server.kill()
+        server.begin()
+        wait_until(lambda: base_of(tmp_path) > 0, "all is deleted", within=150)
+        assert server.state()["journal"]["lost_today"] == server.state()["journal"]["mended_today"] == 0
+        later = {number for day in days if day not in gone for d in days[day] for number in NUMBER.findall(d.body)}
+        assert set(NUMBER.findall(bytes_of(tmp_path))) <= later
+        for day in gone:
+            page = server.client.get(f"/supervisor/day/{day}").text
+            offered = sheets[day].over(sheets[day].places("queue")).offered
+            assert re.search(rf'data-number="offered".*?class="value">\s*{offered}\b', page, re.DOTALL), day
     finally:
         server.close()

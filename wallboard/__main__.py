@@ -29,6 +29,7 @@ from wallboard.connection import Connection, prepare
 from wallboard.erasing import NoNumber
 from wallboard.forgetting import erase_offline
 from wallboard.journal import JournalError, JournalUnavailable
+from wallboard.journal.upkeep import deleted
 from wallboard.people.operating import NoAccount, address_of, link_offline
 from wallboard.server import Server
 from wallboard.settings import Settings, SettingsError, read_settings
@@ -137,6 +138,17 @@ def check() -> None:
     click.echo(f"settings: fine (time zone {settings.time_zone}, {len(settings.pbx_tokens)} PBX token(s), "
                f"{len(settings.api_tokens)} API token(s))")  # fmt: skip
     click.echo(f"journal: {settings.sqlite_path} can be written")
+    click.echo(f"retention: {_retention_words(settings)}")
+
+
+def _retention_words(settings: Settings) -> str:
+    """What is deleted when, and up to where it has been."""
+    days = "day" if settings.retention_days == 1 else f"{settings.retention_days} days"
+    said = f"calls of more than {days} ago are deleted"
+    base, is_clean = deleted(settings.sqlite_path.resolve())
+    if not base:
+        return f"{said}; none has been yet"
+    return f"{said}; entries up to {base} are {'gone' if is_clean else 'going, which the next start ends'}"
 
 
 @main.command()
@@ -259,7 +271,6 @@ def _listen(settings: Settings) -> socket.socket:
         )
         raise SystemExit(2) from None
     prepare(listening)
-    listening.set_inheritable(True)
     return listening
 
 

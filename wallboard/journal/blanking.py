@@ -20,7 +20,7 @@ _CELLS_AT = {0x02: 12, 0x05: 12, 0x0A: 8, 0x0D: 8}
 """Where the cells' pointers begin, by the kind of page."""
 _MOST_PAGES = 0x02000000  # beyond this an overflow page's first byte could be taken for a kind
 _FREE_BLOCK = 4
-_SECONDS = 10
+_DONE = b"done\n"
 _ROOT = Path(__file__).resolve().parents[2]
 Span = tuple[int, int]
 
@@ -45,8 +45,11 @@ class Blanking:
 
         OSError if it could not be done.
         """
-        self._process.communicate(b"go\n", timeout=_SECONDS)
-        if self._process.returncode:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(b"go\n")
+        self._process.stdin.flush()
+        if self._process.stdout.readline() != _DONE:  # not its end: an interpreter takes its time to go
             raise OSError("the gaps of deleted entries could not be blanked")
 
     def close(self) -> None:
@@ -111,6 +114,7 @@ def main() -> None:
     print(len(numbers), flush=True)  # noqa: T201
     if sys.stdin.readline():
         blank(path, numbers)
+        print(_DONE.decode(), end="", flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":

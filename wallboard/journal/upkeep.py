@@ -6,8 +6,9 @@ What reads much is done over a connection of its own; what writes, by the writer
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -18,10 +19,10 @@ import structlog
 
 from wallboard.journal import EVENTS_PURGED, Delivery, JournalUnavailable
 from wallboard.journal.apart import ApartFailed, apart
-from wallboard.journal.base import AGED, AGING, Base, Kept
+from wallboard.journal.base import AGED, AGING, FIRST, UNCLEAN, Base, Kept, base_of
 from wallboard.journal.blanking import Blanking
 from wallboard.journal.custody import Custody
-from wallboard.journal.rows import COLUMNS, Row, chained, seal_of, to_entry, to_row
+from wallboard.journal.rows import COLUMNS, NOTES, Row, chained, is_note_sealed, seal_of, to_entry, to_row
 from wallboard.journal.sqlite import SqliteJournal
 from wallboard.journal.store import ASIDE, beside, untouched
 
@@ -131,6 +132,18 @@ class Upkeep:
             return await self._journal.work(lambda custody: (custody.scrub(blanking), []))
         finally:
             await asyncio.to_thread(blanking.close)
+
+
+def deleted(path: Path) -> tuple[int, bool]:
+    """Up to which entry of the journal at `path` entries were deleted, and whether nothing of them is left.
+
+    For a journal that no server has open; of one that cannot be read nothing is known to be deleted.
+    """
+    with suppress(sqlite3.Error), closing(untouched(path)) as connection:
+        notes = connection.execute(NOTES).fetchall()
+        sound = {str(name): str(value) for name, value, seal in notes if is_note_sealed(name, value, seal)}
+        return (base_of(sound) or FIRST).sequence, sound.get(UNCLEAN) != "yes"
+    return 0, True
 
 
 def _forgets_aside(custody: Custody) -> tuple[None, list[Row]]:
