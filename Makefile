@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv/bin
 
-.PHONY: demo serve test coverage test-newest lint torn crash greedy soak vendor screenshots tvlab bench-browser clean
+.PHONY: demo serve test coverage test-newest lint torn crash greedy soak vendor pins audit screenshots tvlab bench-browser clean
 
 demo: .venv/.runtime
 	$(VENV)/python -m wallboard demo
@@ -52,6 +52,15 @@ crash: .venv/.dev
 vendor: .venv/.dev
 	$(VENV)/python scripts/vendor.py
 
+# requirements*.txt anew from requirements*.in, which list what we chose. UPGRADE=--upgrade moves what they do not name.
+pins: .venv-audit/.made
+	sh scripts/compile_pins.sh $(UPGRADE)
+
+# build/sbom.json (CycloneDX) and what is known against the pins; fails if the vulnerability service does not answer.
+audit: .venv/.runtime .venv-audit/.made
+	$(VENV)/python -m scripts.sbom
+	$(VENV)/python -m scripts.audit
+
 screenshots: .venv/.dev
 	sh scripts/browser.sh
 	$(VENV)/python -m scripts.screenshots
@@ -79,5 +88,9 @@ soak: .venv/.dev
 	PYTHON=$(PYTHON) sh scripts/venv.sh requirements-dev.txt
 	touch .venv/.runtime $@
 
+.venv-audit/.made: requirements-audit.txt
+	PYTHON=$(PYTHON) sh scripts/venv.sh requirements-audit.txt .venv-audit
+	touch $@
+
 clean:
-	rm -rf .venv .venv-newest .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-audit .venv-newest .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -109,7 +109,7 @@ def shoot(browser: Browser, address: str, name: str, theme: str) -> None:
         page.goto(address)
         page.wait_for_selector("html[data-link=live]", state="attached")
         page.evaluate(
-            "theme => { document.getElementById('board-footer').dataset.theme = theme;"
+            "theme => { document.getElementById('board-name').dataset.theme = theme;"
             " document.documentElement.dataset.theme = theme; }",
             theme,
         )

@@ -28,12 +28,13 @@ import uvloop
 from playwright.async_api import Browser, CDPSession, Page, async_playwright
 
 from scripts.soak_load import TimedSender, backlog, live, watch
-from scripts.soak_report import WAVE_SECONDS, Run, Sample, cycle_seconds, line, report
+from scripts.soak_report import WAVE_SECONDS, Afresh, Run, Sample, cycle_seconds, line, report
 from wallboard.sender import Sender
 from wallboard.simulator import in_bundles
 
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "build" / "soak.json"
+NEW_SERVERS, LOOKED_AT_SECONDS = 3, 30.0
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
          "--disable-sync", "--no-first-run"]  # fmt: skip
 
@@ -178,8 +179,28 @@ async def soak(seconds: float, viewers: int, every: float, out: Path) -> Run:
             run.lost = run.acknowledged - await server.stored()
         finally:
             await server.stop()
+        run.afresh = [await _afresh(folder, run, viewers) for _ in range(NEW_SERVERS)]
+    with tempfile.TemporaryDirectory(prefix="wallboard-soak-") as empty:
+        run.afresh.append(await _afresh(empty, run, viewers))
     _write(run, out)
     return run
+
+
+async def _afresh(folder: str, run: Run, viewers: int) -> Afresh:
+    """A new server on the journal in `folder`, looked at by as many as the run's was."""
+    server = Server(folder)
+    try:
+        await server.ready()
+        watching = Run(seconds=run.seconds, began_at=run.began_at)
+        others = [asyncio.create_task(watch(server.port, Random("afresh"), watching)) for _ in range(viewers)]
+        await asyncio.sleep(min(LOOKED_AT_SECONDS, run.seconds / 4))
+        found = Afresh(server.memory(), (await server.gauges())["calls"])
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        return found
+    finally:
+        await server.stop()
 
 
 async def _load(

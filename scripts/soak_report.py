@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import inf
+from math import hypot, inf
 
 import msgspec
 
@@ -33,8 +33,19 @@ class Sample(msgspec.Struct):
     stale: int
 
 
+class Afresh(msgspec.Struct):
+    """The memory of a server that has just begun, with as many viewers as the run's; `calls` it read from a journal."""
+
+    memory: int
+    calls: int
+
+
 class Run(msgspec.Struct):
-    """A whole run, written after every sample; `lost` is known at its end."""
+    """A whole run, written after every sample; `lost` and `afresh` are known at its end.
+
+    `afresh` are new servers on the run's own journal, the last one on an empty one: what a call costs, told by
+    servers that have not lived through the hour.
+    """
 
     seconds: float
     began_at: str
@@ -45,6 +56,7 @@ class Run(msgspec.Struct):
     dropped: int = 0
     connected: int = 0
     complaints: list[str] = []
+    afresh: list[Afresh] = []
 
 
 def cycle_seconds(seconds: float) -> float:
@@ -70,7 +82,7 @@ def report(run: Run) -> str:
     if len(calm) < 5:
         return f"Only {len(calm)} samples after a warm-up of {warm_up:.0f} s: too few to say anything."
     hours = [s.at / 3600 for s in kept]
-    per_call, memory = fit([s.memory for s in calm], [float(s.calls) for s in calm], [s.at / 3600 for s in calm])
+    per_call, memory = _per_call_and_memory(run, calm)
     rows = [_row("server memory beyond its calls, MB", memory, MEGABYTE)]
     for name, unit, values in (
         ("descriptors", 1.0, [s.descriptors for s in kept]),
@@ -83,6 +95,25 @@ def report(run: Run) -> str:
     ):
         rows.append(_row(name, fit(values, hours)[0], unit))
     return "\n".join([*_head(run, kept, warm_up), *rows, *_foot(run, kept, per_call)])
+
+
+def _per_call_and_memory(run: Run, calm: list[Sample]) -> tuple[Estimate, Estimate]:
+    """What a call costs, and the slope of what is left without it.
+
+    Calls and time grow together: fitted at once they can be taken for each other, as far as calls of the one kind
+    weigh more than those of the other. So a call's cost comes from the servers that began afresh. Without them, as
+    in a run that was interrupted, both must be fitted.
+    """
+    hours = [s.at / 3600 for s in calm]
+    if not run.afresh:
+        per_call, memory = fit([s.memory for s in calm], [float(s.calls) for s in calm], hours)
+        return per_call, memory
+    *full, empty = run.afresh
+    costs = [(one.memory - empty.memory) / (one.calls - empty.calls) for one in full]
+    per_call = Estimate(sum(costs) / len(costs), (max(costs) - min(costs)) / 2)
+    slope = fit([s.memory - per_call.value * s.calls for s in calm], hours)[0]
+    calls_per_hour = (calm[-1].calls - calm[0].calls) / (hours[-1] - hours[0])
+    return per_call, Estimate(slope.value, hypot(slope.margin, per_call.margin * calls_per_hour))
 
 
 def _head(run: Run, kept: list[Sample], warm_up: float) -> list[str]:
@@ -117,6 +148,7 @@ def _foot(run: Run, kept: list[Sample], per_call: Estimate) -> list[str]:
         "",
         f"memory per call held  {per_call.value:,.0f} bytes ({per_call.low:,.0f} … {per_call.high:,.0f});"
         f" {last.memory / MEGABYTE:.0f} MB with {last.calls} calls at the end",
+        *_beside_new_servers(run, kept),
         f"webhook answers       p50 {median:.1f} ms, p99 {percent:.1f} ms, slowest {worst:.0f} ms,"
         f" each of the worst {every:.0f} s",
         f"acknowledged          {run.acknowledged} events; lost: {lost}",
@@ -124,3 +156,11 @@ def _foot(run: Run, kept: list[Sample], per_call: Estimate) -> list[str]:
         f"board                 stale {last.stale} times, at most {behind} events behind,"
         f" {len(run.complaints)} errors in its console",
     ]
+
+
+def _beside_new_servers(run: Run, kept: list[Sample]) -> list[str]:
+    if not run.afresh:
+        return []
+    *full, empty = sorted(run.afresh, key=lambda one: -one.calls)
+    memories = " ".join(f"{one.memory / MEGABYTE:.0f}" for one in full)
+    return [f"servers begun afresh  {memories} MB with the same calls, {empty.memory / MEGABYTE:.0f} MB with none"]

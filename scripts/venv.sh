@@ -1,6 +1,8 @@
 #!/bin/sh
-# Makes .venv and installs the requirements file named; says what is missing on a bare Debian machine.
+# Makes .venv (or the folder named second) and installs the requirements file named, of whose packages each must have
+# one of the hashes in it; says what is missing on a bare Debian machine.
 set -eu
+folder=${2:-.venv}
 python=${PYTHON:-python3}
 if ! command -v "$python" >/dev/null 2>&1; then
     echo "Python 3.11 or newer is needed: apt-get install python3 python3-venv" >&2
@@ -18,5 +20,5 @@ if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
         exit 1
     fi
 fi
-[ -x .venv/bin/python ] || "$python" -m venv .venv
-.venv/bin/python -m pip install --quiet --disable-pip-version-check -r "$1"
+[ -x "$folder/bin/python" ] || "$python" -m venv "$folder"
+"$folder/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$1"

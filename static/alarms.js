@@ -7,6 +7,7 @@
   const CHECK_EVERY = 1000; // milliseconds, as all of these
   const BEEP_AGAIN = 8000;
   const FORGET_AFTER = 10 * 60 * 1000;
+  const REMEMBER_AGAIN = 60 * 1000;
   const TONES = [880, 660, 880]; // hertz
   const TONE_SECONDS = 0.18;
   const LOUDNESS = 0.35;
@@ -18,6 +19,7 @@
   let context = null;
   let prompt = null;
   let standing = remembered();
+  let rememberedAt = 0;
   let beepAt = 0;
 
   // Low numbers of the whole day stay low until it ends: they sound once, but keep no light on and repeat nothing.
@@ -52,7 +54,9 @@
   }
 
   function remember(names) {
+    if (names.join() === standing.join() && Date.now() - rememberedAt < REMEMBER_AGAIN) return;
     standing = names;
+    rememberedAt = Date.now();
     try {
       sessionStorage.setItem(key, JSON.stringify({ at: Date.now(), names: names }));
     } catch (error) {}

@@ -3,7 +3,7 @@
 (function () {
   "use strict";
 
-  var BOARD = "/boards/main";
+  var board = "/boards/main"; // or that of a paired screen
   var STREAM_FOR = 9000; // milliseconds, as all of these; three heartbeats and more
   var HELD_BACK = 1500; // how much later than another an event may come before somebody holds them back
   var REPORT_AGAIN = 20000;
@@ -70,15 +70,24 @@
     var place = document.getElementById("verdict");
     place.setAttribute("data-verdict", fit ? "fit" : "unfit");
     place.textContent = fit
-      ? "✓ This screen can show the wallboard."
+      ? stream === "unpaired" ? "✓ This browser can show the wallboard. Pair the screen, then come here again to see whether the data comes through." : "✓ This screen can show the wallboard."
       : "✗ This screen cannot show the wallboard: " +
         (missing.length ? "its browser has no " + missing.join(", no ") + "." : "the board’s data does not come through.");
     return fit;
   }
 
+  function home(then) {
+    fetch("/tv/pairing", { cache: "no-store", credentials: "same-origin" })
+      .then(function (response) { return response.json(); })
+      .then(function (answer) {
+        if (answer.state === "paired") board = "/boards/" + encodeURIComponent(answer.board);
+      })
+      .then(then, then);
+  }
+
   function listen(then) {
     var started = performance.now();
-    var source = new EventSource(BOARD + "/stream");
+    var source = new EventSource(board + "/stream");
     write("stream", "listening for some seconds…");
     source.addEventListener("tiles", function () {
       if (firstTiles === null) firstTiles = Math.round(performance.now() - started);
@@ -96,8 +105,9 @@
   }
 
   function poll(then) {
-    fetch(BOARD + "/tiles", { cache: "no-store", credentials: "same-origin" })
+    fetch(board + "/tiles", { cache: "no-store", credentials: "same-origin" })
       .then(function (response) {
+        if (response.status === 401) stream = "unpaired";
         return response.ok ? response.json() : Promise.reject(response.status);
       })
       .then(function (frame) {
@@ -121,6 +131,7 @@
       live: "✓ live",
       held_back: "✗ something between this screen and the server holds events back: the board lags",
       swallowed: "✗ something between swallows it: the board polls instead, which works",
+      unpaired: "not tried: this screen is not paired",
       refused: "✗ neither the stream nor polling comes through",
     };
     write("stream", words[stream]);
@@ -130,6 +141,7 @@
   }
 
   function report(missing, fit) {
+    if (stream === "unpaired") return write("report", "not sent: this screen is not paired");
     var identity = wallboard.identity;
     var features = WANTED.filter(function (one) { return one[1](); });
     var body = {
@@ -168,7 +180,7 @@
     if (window.wallboard && wallboard.identity) write("tv", wallboard.identity.id);
     if (missing.length) return finish(missing);
     document.getElementById("verdict").textContent = "Examining…";
-    listen(function () { finish(missing); });
+    home(function () { listen(function () { finish(missing); }); });
   }
 
   function finish(missing) {

@@ -34,6 +34,7 @@
       .join("");
   }
 
+  const isDraft = (document.documentElement.getAttribute("data-slug") || "").indexOf("draft-") === 0;
   const given = /[?&]tv=([a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?)(?:&|$)/.exec(location.search);
   const id = given ? given[1] : kept(ID_KEY) || random();
   const nameKey = given ? NAME_KEY + "." + id : NAME_KEY;
@@ -42,7 +43,7 @@
   window.wallboard.identity = {
     id: id,
     page: random(), // this load of the page
-    isPreview: window.top !== window, // in the supervisor's editor: no television, and silent
+    isPreview: isDraft && window.top !== window, // in the supervisor's editor: no television, and silent
     name: function () {
       return kept(nameKey);
     },

@@ -57,7 +57,13 @@
     on("heartbeat", onHeartbeat);
     on("command", onCommand);
     on("farewell", onFarewell);
-    on("error", drop);
+    on("error", fail);
+  }
+
+  // Why a stream could not be opened is told to no script; a poll tells, and may bring what the stream does not.
+  function fail() {
+    drop();
+    if (barren && !polling) poll();
   }
 
   function drop() {
@@ -71,6 +77,7 @@
   function onTiles(event) {
     const mark = event.lastEventId.split(":");
     if (!show(event.data, mark[0], mark[1])) return drop();
+    if (barren && opened > 1) document.dispatchEvent(new Event("wallboard:reconnected"));
     barren = 0;
     pollingHelps = false;
     heardStream();
@@ -110,14 +117,15 @@
 
   // Swaps fragments in; false if the page and the server no longer agree on what is there.
   function show(html, boot, sequence) {
+    let changed = null;
     missing = false;
     try {
-      window.wallboard.swap(html);
+      changed = window.wallboard.swap(html);
     } catch (error) {
       console.error(error);
       return false;
     }
-    document.dispatchEvent(new Event("wallboard:swapped"));
+    document.dispatchEvent(new CustomEvent("wallboard:swapped", { detail: changed }));
     if (missing) return false;
     root.dataset.boot = boot;
     root.dataset.sequence = sequence;
@@ -154,6 +162,7 @@
 
   function asJson(response) {
     gone = response.status === 404;
+    if (response.status === 401 || response.status === 403) wallboard.goHome(response.status);
     if (!response.ok) throw new Error("poll answered " + response.status);
     return response.json();
   }

@@ -1,92 +1,173 @@
-// How htmx brings a fragment into the page: what is there stays, and only what differs is touched. Knows no tile.
-// A frame of a big floor holds hundreds of tiles of which one differs; a general morph takes far longer to see that.
+// How a frame of the stream comes into the page, and how htmx brings a fragment in: what is there stays, and only
+// what the server says otherwise than before is touched. Knows no tile.
+// A general morph compares a tile with what stands on the page, where timers.js, fit.js and turns.js have written
+// too. This one keeps what the server said of each tile and compares that, which the browser does by itself.
 (function () {
   "use strict";
 
   const OURS = /^(style|data-lines|data-off|data-first|data-paged|data-page)$/; // set by fit.js and turns.js
   const TICKING = ["data-since", "data-last-event", "data-utc-offset"]; // filled by timers.js
-  const known = new WeakMap(); // what the server last said of a tile
+  const PERHAPS_TICKING = "[" + TICKING.join("],[") + "]";
 
-  function match(old, fresh) {
+  const said = new WeakMap(); // by tile, as it stands on the page: what the server last said of it
+  let changed = null; // tiles, and lists of tiles, that are not what they were
+
+  function bring(old, fresh) {
+    if (fresh.querySelector("[id]")) return bringAround(old, fresh);
+    const before = said.get(old) || pristine(old);
+    said.set(old, fresh);
+    if (before.isEqualNode(fresh)) return;
+    changed.tiles.push(old);
+    patch(old, before, fresh);
+  }
+
+  // A tile of the page itself, as the server must have said it.
+  function pristine(old) {
+    const copy = old.cloneNode(true);
+    for (let i = copy.attributes.length - 1; i >= 0; i--) {
+      if (OURS.test(copy.attributes[i].name)) copy.removeAttribute(copy.attributes[i].name);
+    }
+    const ticking = copy.querySelectorAll(PERHAPS_TICKING);
+    for (let i = 0; i < ticking.length; i++) {
+      ticking[i].textContent = "";
+      if (ticking[i].hasAttribute("data-chars")) ticking[i].setAttribute("data-chars", "");
+    }
+    return copy;
+  }
+
+  // --- within a tile --------------------------------------------------------------------------------------
+
+  function patch(old, before, fresh) {
     if (fresh.nodeType !== Node.ELEMENT_NODE) {
-      if (old.data !== fresh.data) old.data = fresh.data;
+      old.data = fresh.data;
       return;
     }
-    if (ticksOn(old, fresh) || fresh.hasAttribute("data-same")) return;
-    const keyed = fresh.querySelector("[id]") !== null;
-    if (fresh.id && !keyed && isKnown(old, fresh)) return;
-    takeAttributes(old, fresh);
-    if (keyed) takeElements(old, fresh);
-    else takeNodes(old, fresh);
+    takeAttributes(old, before, fresh);
+    if (!areAlike(old, before, fresh)) return replaceChildren(old, fresh);
+    let there = old.firstChild;
+    let was = before.firstChild;
+    for (let node = fresh.firstChild; node; node = node.nextSibling) {
+      const next = there.nextSibling;
+      if (!was.isEqualNode(node)) patch(there, was, node);
+      there = next;
+      was = was.nextSibling;
+    }
   }
 
-  function isKnown(old, fresh) {
-    const html = fresh.outerHTML;
-    if (known.get(old) === html) return true;
-    known.set(old, html);
-    return false;
+  function takeAttributes(old, before, fresh) {
+    const there = fresh.attributes;
+    for (let i = 0; i < there.length; i++) {
+      if (before.getAttribute(there[i].name) !== there[i].value) take(old, there[i].name, there[i].value);
+    }
+    const gone = before.attributes;
+    for (let i = 0; i < gone.length; i++) {
+      if (!fresh.hasAttribute(gone[i].name)) old.removeAttribute(gone[i].name);
+    }
   }
 
-  function ticksOn(old, fresh) {
-    return TICKING.some(function (name) {
-      return fresh.hasAttribute(name) && old.getAttribute(name) === fresh.getAttribute(name);
+  function take(old, name, value) {
+    old.setAttribute(name, value);
+    if (TICKING.indexOf(name) >= 0) old.textContent = "";
+  }
+
+  // Whether all three have the same children, looked at from outside.
+  function areAlike(old, before, fresh) {
+    let there = old.firstChild;
+    let was = before.firstChild;
+    let node = fresh.firstChild;
+    if (!was && !node) return true; // what stands on the page then was written there by timers.js
+    while (there && was && node && was.nodeName === node.nodeName && there.nodeName === node.nodeName) {
+      there = there.nextSibling;
+      was = was.nextSibling;
+      node = node.nextSibling;
+    }
+    return !there && !was && !node;
+  }
+
+  function replaceChildren(old, fresh) {
+    old.textContent = "";
+    for (let node = fresh.firstChild; node; node = node.nextSibling) old.appendChild(document.importNode(node, true));
+  }
+
+  // --- around the tiles -----------------------------------------------------------------------------------
+
+  // By their ids, and the white space between them does not matter.
+  function bringAround(old, fresh) {
+    takeOuterAttributes(old, fresh);
+    const wanted = wantedIn(fresh);
+    let moved = removeOthers(old, wanted);
+    let at = old.firstElementChild;
+    wanted.forEach(function (each) {
+      const there = counterpart(old, at, each);
+      if (!there && !each.node) return disagree();
+      if (there && each.node) bring(there, each.node);
+      if (there && there === at) {
+        at = at.nextElementSibling;
+        return;
+      }
+      old.insertBefore(there || adopted(each.node), at);
+      moved = true;
+    });
+    while (at) {
+      const after = at.nextElementSibling;
+      old.removeChild(at);
+      at = after;
+      moved = true;
+    }
+    if (moved) changed.lists.push(old);
+  }
+
+  function takeOuterAttributes(old, fresh) {
+    const there = fresh.attributes;
+    for (let i = 0; i < there.length; i++) {
+      const name = there[i].name;
+      if (name !== "data-order" && old.getAttribute(name) !== there[i].value) old.setAttribute(name, there[i].value);
+    }
+  }
+
+  // What shall be there, in its order. A list may name them all (data-order) and bring those only that are new.
+  function wantedIn(fresh) {
+    const brought = Array.prototype.map.call(fresh.children, function (node) {
+      return { id: node.id, node: node };
+    });
+    const order = fresh.getAttribute("data-order");
+    if (order === null) return brought;
+    return order.split(" ").map(function (id) {
+      const found = brought.filter(function (each) {
+        return each.id === id;
+      });
+      return found[0] || { id: id, node: null };
     });
   }
 
-  function takeAttributes(old, fresh) {
-    const there = fresh.attributes;
-    for (let i = 0; i < there.length; i++) {
-      if (old.getAttribute(there[i].name) !== there[i].value) old.setAttribute(there[i].name, there[i].value);
-    }
-    if (old.attributes.length === there.length) return;
-    for (let i = old.attributes.length - 1; i >= 0; i--) {
-      const name = old.attributes[i].name;
-      if (!fresh.hasAttribute(name) && !OURS.test(name)) old.removeAttribute(name);
-    }
-  }
-
-  function alike(old, fresh) {
-    if (old.nodeType !== fresh.nodeType || old.nodeName !== fresh.nodeName) return false;
-    return old.nodeType !== Node.ELEMENT_NODE || old.getAttribute("class") === fresh.getAttribute("class");
-  }
-
-  // Within a tile: node by node, in their order.
-  function takeNodes(old, fresh) {
-    let at = old.firstChild;
-    let node = fresh.firstChild;
-    while (node) {
-      const next = node.nextSibling;
-      if (at && alike(at, node)) {
-        if (!at.isEqualNode(node)) match(at, node);
-        at = at.nextSibling;
-      } else {
-        old.insertBefore(node, at);
+  function removeOthers(old, wanted) {
+    const ids = new Set();
+    wanted.forEach(function (each) {
+      ids.add(each.id);
+    });
+    let removed = false;
+    for (let node = old.firstElementChild; node; ) {
+      const next = node.nextElementSibling;
+      if (node.id && !ids.has(node.id)) {
+        old.removeChild(node);
+        removed = true;
       }
       node = next;
     }
-    removeFrom(at, "nextSibling");
+    return removed;
   }
 
-  // Around the tiles: by their ids, and the white space between them does not matter.
-  function takeElements(old, fresh) {
-    const there = {};
-    for (let node = fresh.firstElementChild; node; node = node.nextElementSibling) there[node.id] = true;
-    for (let node = old.firstElementChild; node; ) {
-      const next = node.nextElementSibling;
-      if (node.id && !there[node.id]) old.removeChild(node);
-      node = next;
-    }
-    let at = old.firstElementChild;
-    for (let node = fresh.firstElementChild; node; ) {
-      const next = node.nextElementSibling;
-      const same = counterpart(old, at, node);
-      if (!same && node.hasAttribute("data-same")) disagree();
-      if (same && same === at) at = at.nextElementSibling;
-      else old.insertBefore(same || node, at);
-      if (same) match(same, node);
-      node = next;
-    }
-    removeFrom(at, "nextElementSibling");
+  function counterpart(old, at, each) {
+    if (!each.id) return at && !at.id && at.nodeName === each.node.nodeName && at.className === each.node.className ? at : null;
+    const found = document.getElementById(each.id);
+    return found && found.parentNode === old ? found : null;
+  }
+
+  function adopted(fresh) {
+    const node = document.importNode(fresh, true);
+    if (!fresh.querySelector("[id]")) said.set(node, fresh);
+    changed.tiles.push(node);
+    return node;
   }
 
   // A tile that should have stayed is not there: keeper.js asks for everything anew.
@@ -94,30 +175,19 @@
     document.body.dispatchEvent(new Event("htmx:oobErrorNoTarget"));
   }
 
-  function counterpart(old, at, fresh) {
-    if (!fresh.id) return at && !at.id && alike(at, fresh) ? at : null;
-    const found = document.getElementById(fresh.id);
-    return found && found.parentNode === old ? found : null;
-  }
-
-  function removeFrom(node, next) {
-    while (node) {
-      const after = node[next];
-      node.parentNode.removeChild(node);
-      node = after;
-    }
-  }
-
   // Brings a frame of the stream in: what htmx would do with its out-of-band fragments, by the shortest way. htmx
-  // parses each answer as a document of its own, which costs an old television more than all the rest.
+  // parses each answer as a document of its own, which costs an old television more than all the rest. Tells which
+  // tiles and which lists of tiles are not what they were.
   function swap(html) {
     const frame = document.createElement("template");
     frame.innerHTML = html;
+    changed = { tiles: [], lists: [] };
     for (let fresh = frame.content.firstElementChild; fresh; fresh = fresh.nextElementSibling) {
       const old = document.getElementById(fresh.id);
-      if (old) match(old, fresh);
+      if (old) bring(old, fresh);
       else disagree();
     }
+    return changed;
   }
 
   window.wallboard.swap = swap;
@@ -127,7 +197,8 @@
     },
     handleSwap: function (style, target, fragment) {
       if (style !== "morph") return false;
-      match(target, fragment.firstElementChild);
+      changed = { tiles: [], lists: [] };
+      bring(target, fragment.firstElementChild);
       return [];
     },
   });

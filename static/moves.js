@@ -1,5 +1,5 @@
 // Every leaving of the page, and none but for a page that answers: the nightly reload, the rotation through boards,
-// and what others ask for (a new build, the supervisor's list). An error page would bring no board back.
+// the way home, and what others ask for (a new build, the supervisor's list). An error page would bring no board back.
 (function () {
   "use strict";
 
@@ -14,6 +14,7 @@
   const NIGHT_AGAIN = 5 * MINUTE;
   const TURN_AGAIN = 10 * 1000;
   const LONGEST_HELD = 5 * MINUTE;
+  const HOME_AGAIN = 1500;
 
   let leaving = false;
 
@@ -118,6 +119,43 @@
     });
   }
 
+  // Where this screen belongs, by the server's own word: to its board, or to the page that pairs it. `refused` is the
+  // status that the server answered instead of the board, or 0. While the server does not answer, the old board stays.
+  let homeAgainAt = 0;
+
+  function goHome(refused) {
+    if (wallboard.identity.isPreview || performance.now() < homeAgainAt) return;
+    homeAgainAt = performance.now() + HOME_AGAIN;
+    fetch("/tv/pairing", { cache: "no-store", credentials: "same-origin", redirect: "error" })
+      .then(function (response) {
+        return response.status === 200 ? response.json() : Promise.reject(new Error("not known"));
+      })
+      .then(function (answer) {
+        const address = homeOf(answer, refused);
+        if (address) return arrive(address);
+      })
+      .catch(function () {});
+  }
+
+  function homeOf(answer, refused) {
+    const isHome = answer.board === root.dataset.slug || (!refused && answer.board === rotation().owner);
+    if (answer.state === "paired") return isHome ? "" : "/boards/" + encodeURIComponent(answer.board) + location.search;
+    if (refused === 401) return "/tv" + location.search;
+    return refused === 403 ? "/" : ""; // somebody who has signed in, but not for this board
+  }
+
+  function arrive(address) {
+    return fetch(address, { cache: "no-store", credentials: "same-origin", redirect: "error" }).then(function (response) {
+      if (response.status === 200 || response.status === 404) location.replace(address); // a missing board is waited for there
+    });
+  }
+
+  function owner() {
+    return rotation().owner;
+  }
+
+  wallboard.goHome = goHome;
+  wallboard.owner = owner;
   wallboard.leave = leave;
   wallboard.reload = reload;
   setInterval(function () {

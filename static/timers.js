@@ -7,13 +7,16 @@
   const DAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
   const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
   const KEPT_SAMPLES = 30;
-  const BLANK = "[data-since]:empty";
-  const ON_THIS_PAGE = "li:not([data-off]) > [data-since], li:not([data-off]) p [data-since], .hero [data-since]";
+  const BLANK = "[data-since]:empty, [data-last-event]:empty, [data-utc-offset]:empty";
+  // Tiles on another page are filled when they are turned to.
+  const ON_THIS_PAGE =
+    "li:not([data-off]) > [data-since], li:not([data-off]) p [data-since], .hero [data-since], [data-last-event], [data-utc-offset]";
 
   // Each sample is server time minus performance.now(), too small by its delay: the largest is the best.
   // Those of another clock, or of before a step of this one, tell nothing any more.
   let samples = [Number(root.dataset.now) - performance.now()];
   let samplesOf = "";
+  let ticking = null; // elements
 
   // `of` names the server's clock; it changes when that is stepped, and when another server answers.
   function heardServerTime(iso, of) {
@@ -67,40 +70,42 @@
     if (element.hasAttribute("data-chars") && element.dataset.chars !== String(text.length)) element.dataset.chars = text.length;
   }
 
-  // Tiles on another page are filled when they are turned to.
-  function each(selector, text) {
-    const elements = document.querySelectorAll(selector);
-    for (let i = 0; i < elements.length; i++) write(elements[i], text(elements[i]));
+  function fillIn(element, now) {
+    const data = element.dataset;
+    if (data.since !== undefined) write(element, duration(now - Number(data.since)));
+    else if (data.lastEvent !== undefined) write(element, age(now - Number(data.lastEvent)));
+    else write(element, clock(element, now));
   }
 
-  function since(now) {
-    return function (element) {
-      return duration(now - Number(element.dataset.since));
-    };
+  // Looked for when something has come, gone or turned, and not each second.
+  function tickingNow() {
+    if (ticking === null || !ticking.length || !ticking[0].isConnected) ticking = document.querySelectorAll(ON_THIS_PAGE);
+    return ticking;
   }
 
   function tick() {
     const now = serverNow();
     const frozen = root.dataset.link === "stale"; // what is not known to go on must not seem to
-    each(frozen ? BLANK : ON_THIS_PAGE, since(now));
-    each("[data-last-event]", function (element) {
-      return age(now - Number(element.dataset.lastEvent));
-    });
-    each("[data-utc-offset]", function (element) {
-      return clock(element, now);
-    });
+    const elements = tickingNow();
+    for (let i = 0; i < elements.length; i++) {
+      if (!frozen || elements[i].dataset.since === undefined || !elements[i].firstChild) fillIn(elements[i], now);
+    }
   }
 
   // A swap leaves blank what the server does not fill; everything else is right until the second is over.
-  function fill() {
+  function fill(event) {
     const now = serverNow();
-    each(BLANK, since(now));
-    each("[data-last-event]:empty", function (element) {
-      return age(now - Number(element.dataset.lastEvent));
-    });
-    each("[data-utc-offset]:empty", function (element) {
-      return clock(element, now);
-    });
+    const places = event.detail ? event.detail.tiles : [document];
+    for (let i = 0; i < places.length; i++) {
+      const blank = places[i].querySelectorAll(BLANK);
+      for (let k = 0; k < blank.length; k++) fillIn(blank[k], now);
+    }
+    ticking = null;
+  }
+
+  function turned() {
+    ticking = null;
+    tick();
   }
 
   function tickEachSecond() {
@@ -110,6 +115,6 @@
 
   window.wallboard = { heardServerTime: heardServerTime, serverNow: serverNow, localNow: localNow };
   document.addEventListener("wallboard:swapped", fill);
-  document.addEventListener("wallboard:turned", tick);
+  document.addEventListener("wallboard:turned", turned);
   tickEachSecond();
 })();

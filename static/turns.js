@@ -7,12 +7,23 @@
   const DAYS_SHARE = 2 / 3; // of the places, for those whose day alone goes badly
 
   const starts = {}; // by panel: the first calm tile of its page
-  let paged = [];
+  let paged = []; // panels, and how many places each has
+  let cuts = new WeakMap(); // by panel of calls: how many have no place
+  let marks = new WeakMap(); // by tile: the mark that it was given
 
   function mark(element, name, wanted) {
     if (element.hasAttribute(name) === wanted) return;
     if (wanted) element.setAttribute(name, "");
     else element.removeAttribute(name);
+  }
+
+  // One of: none, data-off (on another page), data-first (stays, before those that turn).
+  function markTile(tile, name) {
+    const was = marks.get(tile) || "";
+    if (was === name) return;
+    if (was) tile.removeAttribute(was);
+    if (name) tile.setAttribute(name, "");
+    marks.set(tile, name);
   }
 
   function isUrgent(tile) {
@@ -26,98 +37,116 @@
 
   // In their order: those that stay, and the others.
   function parted(tiles, places) {
-    const urgent = tiles.filter(isUrgent);
-    if (urgent.length >= places) return { stay: [], turn: urgent.concat(tiles.filter(isCalm)) };
-    const bad = tiles.filter(function (tile) {
-      return isUrgent(tile) || isBad(tile);
-    });
-    const stay = bad.length <= places * DAYS_SHARE ? bad : urgent;
-    const turn = tiles.filter(function (tile) {
-      return stay.indexOf(tile) < 0;
-    });
-    return { stay: stay, turn: turn };
+    const urgent = [];
+    const calm = [];
+    for (let i = 0; i < tiles.length; i++) (isUrgent(tiles[i]) ? urgent : calm).push(tiles[i]);
+    if (urgent.length >= places) return { stay: [], turn: urgent.concat(calm) };
+    const bad = calm.filter(isBad);
+    if (!bad.length || urgent.length + bad.length > places * DAYS_SHARE) return { stay: urgent, turn: calm };
+    const stay = new Set(urgent.concat(bad));
+    return { stay: Array.from(stay), turn: without(tiles, stay) };
   }
 
-  function isCalm(tile) {
-    return !isUrgent(tile);
+  function without(tiles, some) {
+    return Array.prototype.filter.call(tiles, function (tile) {
+      return !some.has(tile);
+    });
   }
 
-  function pageOf(panel, places) {
-    const list = panel.querySelector(".tiles");
-    const tiles = list ? Array.prototype.slice.call(list.children) : [];
-    if (tiles.length <= places) return null;
-    const parts = parted(tiles, places);
-    const room = places - parts.stay.length;
+  function listIn(panel) {
+    const list = panel.lastElementChild;
+    return list.className === "tiles" ? list : null;
+  }
+
+  function pageOf(each) {
+    const list = listIn(each.panel);
+    if (!list || list.children.length <= each.places) return null;
+    const id = each.panel.id;
+    const parts = parted(list.children, each.places);
+    const room = each.places - parts.stay.length;
     const total = parts.turn.length;
-    if ((starts[panel.id] || 0) >= total) starts[panel.id] = 0;
-    const start = Math.min(starts[panel.id] || 0, Math.max(0, total - room));
-    return { list: list, tiles: tiles, stay: parts.stay, shown: parts.turn.slice(start, start + room), start: starts[panel.id] || 0, room: room, total: total };
+    if ((starts[id] || 0) >= total) starts[id] = 0;
+    const start = Math.min(starts[id] || 0, Math.max(0, total - room));
+    return { parts: parts, from: start, start: starts[id] || 0, room: room, total: total };
   }
 
   function showPanel(each) {
-    const panel = document.getElementById(each.id);
-    const page = pageOf(panel, each.places);
-    const list = panel.querySelector(".tiles");
-    const was = list !== null && list.hasAttribute("data-paged");
-    if (!page && !was) return;
-    if (list) mark(list, "data-paged", page !== null);
-    if (!page) return clear(panel, list);
-    const on = new Set(page.stay.concat(page.shown));
-    const first = new Set(page.stay);
-    page.tiles.forEach(function (tile) {
-      mark(tile, "data-off", !on.has(tile));
-      mark(tile, "data-first", first.has(tile));
+    const list = listIn(each.panel);
+    const page = pageOf(each);
+    if (!page) return clear(each.panel, list);
+    mark(list, "data-paged", true);
+    page.parts.stay.forEach(function (tile) {
+      markTile(tile, "data-first");
     });
-    number(panel, Math.ceil(page.start / page.room) + 1, Math.ceil(page.total / page.room));
+    page.parts.turn.forEach(function (tile, place) {
+      markTile(tile, place >= page.from && place < page.from + page.room ? "" : "data-off");
+    });
+    number(each.panel, Math.ceil(page.start / page.room) + 1, Math.ceil(page.total / page.room));
   }
 
   function clear(panel, list) {
+    const title = panel.firstElementChild;
+    if (!title.hasAttribute("data-page")) return;
     delete starts[panel.id];
-    const marked = list ? list.querySelectorAll("[data-off], [data-first]") : [];
-    for (let i = 0; i < marked.length; i++) {
-      mark(marked[i], "data-off", false);
-      mark(marked[i], "data-first", false);
-    }
-    const title = panel.querySelector(".title");
-    if (title.hasAttribute("data-page")) title.querySelector(".more").textContent = "";
+    if (list) mark(list, "data-paged", false);
+    for (let i = 0; list && i < list.children.length; i++) markTile(list.children[i], "");
+    title.lastElementChild.textContent = "";
     mark(title, "data-page", false);
   }
 
   function number(panel, page, pages) {
-    const title = panel.querySelector(".title");
-    const text = page + "/" + Math.max(page, pages);
-    const place = title.querySelector(".more");
+    const title = panel.firstElementChild;
     mark(title, "data-page", true);
+    write(title.lastElementChild, page + "/" + Math.max(page, pages));
+  }
+
+  function write(place, text) {
     if (place.textContent !== text) place.textContent = text;
   }
 
   // Of calls that have no place, only how many there are is told.
-  function countCut() {
-    const panels = document.querySelectorAll(".calls .panel");
-    for (let i = 0; i < panels.length; i++) {
-      const title = panels[i].querySelector(".title");
-      const place = title.querySelector(".more");
-      const hidden = Number(title.dataset.hidden) + panels[i].querySelectorAll(".tiles > [data-off]").length;
-      const text = hidden ? "+" + hidden + " more" : "";
-      if (place.textContent !== text) place.textContent = text;
-    }
+  function countCut(panel, cut) {
+    const title = panel.firstElementChild;
+    const hidden = Number(title.dataset.hidden) + cut;
+    cuts.set(panel, cut);
+    write(title.lastElementChild, hidden ? "+" + hidden + " more" : "");
   }
 
-  function show(panels) {
+  // The panels that have not always room for all; what was marked before is marked anew.
+  function page(panels) {
     paged = panels;
     paged.forEach(showPanel);
-    countCut();
+  }
+
+  // After a swap: only where something is new.
+  function show(changed) {
+    const panels = new Set();
+    changed.tiles.concat(changed.lists).forEach(function (element) {
+      panels.add(element.closest(".panel"));
+    });
+    paged.forEach(function (each) {
+      if (panels.has(each.panel)) showPanel(each);
+    });
+    panels.forEach(function (panel) {
+      if (panel && cuts.has(panel)) countCut(panel, cuts.get(panel));
+    });
+  }
+
+  function forget() {
+    paged = [];
+    cuts = new WeakMap();
+    marks = new WeakMap();
   }
 
   function turn() {
     paged.forEach(function (each) {
-      const page = pageOf(document.getElementById(each.id), each.places);
-      if (page) starts[each.id] = page.start + page.room;
+      const now = pageOf(each);
+      if (now) starts[each.panel.id] = now.start + now.room;
       showPanel(each);
     });
     document.dispatchEvent(new Event("wallboard:turned"));
   }
 
-  window.wallboard.turns = { mark: mark, show: show, turn: turn };
+  window.wallboard.turns = { mark: mark, page: page, show: show, countCut: countCut, forget: forget, turn: turn };
   setInterval(turn, EVERY);
 })();

@@ -21,6 +21,7 @@
 
   const identity = wallboard.identity;
   const done = []; // the ids of commands that this page has obeyed
+  let known = identity.id; // as the server knows it: a paired television has another id there
   let errors = 0;
   let lastError = "";
   let reportedAt = null;
@@ -102,9 +103,12 @@
     reportAt = reportedAt + REPORT_EVERY;
     send("", { signal: abort.signal })
       .then(function (response) {
+        if (response.status === 401) wallboard.goHome(401);
         return response.ok ? response.json() : { name: "", commands: [] };
       })
       .then(function (answer) {
+        known = answer.id || known;
+        if (answer.home && answer.home !== wallboard.owner()) wallboard.goHome(0);
         if (answer.name) identity.rename(answer.name);
         answer.commands.forEach(obey);
       })
@@ -116,11 +120,12 @@
   }
 
   function obey(command) {
-    if (command.tv !== identity.id || done.indexOf(command.id) >= 0) return;
+    if (command.tv !== known || done.indexOf(command.id) >= 0) return;
     done.push(command.id);
     if (command.do === "rename") rename(command.name);
     if (command.page !== identity.page) return; // asked of a page that was here before
     if (command.do === "identify") identify();
+    if (command.do === "move") wallboard.goHome(0);
     if (command.do === "reload") reload(RELOAD_TRIES);
   }
 
@@ -169,6 +174,7 @@
     send("closed", { keepalive: true, headers: {} }).catch(function () {}); // Chromium 69 keeps alive what is plain
   });
   document.addEventListener("wallboard:link", reportSoon);
+  document.addEventListener("wallboard:reconnected", reportSoon);
   document.addEventListener("wallboard:command", function (event) {
     obey(event.detail);
   });

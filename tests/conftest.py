@@ -17,10 +17,15 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from tests.canary import API_TOKEN as API_TOKEN
+from tests.canary import TOKEN as TOKEN
+from tests.canary import pytest_sessionfinish as pytest_sessionfinish
+from tests.canary import pytest_terminal_summary as pytest_terminal_summary
+from tests.canary import pytest_testnodedown as pytest_testnodedown
+from tests.canary import watch
 from tests.faults import Faults, compiled
 
 ROOT = Path(__file__).resolve().parent.parent
-TOKEN, API_TOKEN = "a-pbx-token-for-tests", "an-api-token-for-tests"
 CHROMIUM_FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
     "--disable-sync", "--no-first-run",
@@ -51,6 +56,7 @@ class Server:
             "DATABASE_URL": f"sqlite:///{self.folder}/wallboard.db",
             "WALLBOARD_PBX_TOKENS": TOKEN,
             "WALLBOARD_API_TOKENS": API_TOKEN,
+            "WALLBOARD_LOG_LEVEL": "debug",
             "WALLBOARD_RECORDING_HOSTS": "voice.test",
             "WEB_CONCURRENCY": "1",
             **self._settings,
@@ -70,7 +76,7 @@ class Server:
 
     def begin(self) -> None:
         """Starts it without waiting for anything."""
-        log = (self.folder / "log").open("a")
+        log = watch(self.folder / "log").open("a")
         limit = [] if self.descriptors is None else ["prlimit", f"--nofile={self.descriptors}"]
         self.process = subprocess.Popen(
             [*limit, *self._command],

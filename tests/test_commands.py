@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.canary import watch
 from tests.conftest import ROOT, TOKEN, Server, wait_until
 
 WEEK = """call_uid,service_type,arrived_at,answered_at,ended_at,wait_s,talk_s,outcome,agent
@@ -23,7 +24,10 @@ c,Help,1999-01-03T09:02:00,,1999-01-03T09:02:03,3,0,abandoned,
 
 def test_the_demo_moves_by_itself_and_leaves_nothing_behind(idle_server: Server) -> None:
     command = [sys.executable, "-u", "-m", "wallboard", "demo"]
-    demo = subprocess.Popen(command, cwd=ROOT, env=idle_server.environment(), text=True, stdout=subprocess.PIPE)
+    with watch(idle_server.folder / "log").open("w") as log:
+        demo = subprocess.Popen(
+            command, cwd=ROOT, env=idle_server.environment(), text=True, stdout=subprocess.PIPE, stderr=log
+        )
     try:
         assert demo.stdout is not None
         said = ""

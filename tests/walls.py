@@ -76,6 +76,6 @@ def _answer(route: Route, html: bytes) -> None:
 def push(page: Page, before: views.Board, after: views.Board) -> None:
     """What the stream would bring, and what the keeper does with it."""
     page.evaluate(
-        "html => { wallboard.swap(html); document.dispatchEvent(new Event('wallboard:swapped')); }",
+        "html => document.dispatchEvent(new CustomEvent('wallboard:swapped', { detail: wallboard.swap(html) }))",
         RENDERER.changes(before, after).decode(),
     )

@@ -6,10 +6,11 @@ import asyncio
 import signal
 import sys
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
+from socket import gethostname
 from types import FrameType
 
 import structlog
@@ -22,6 +23,7 @@ from starlette.staticfiles import StaticFiles
 
 from wallboard.access.gate import PACKING, Gate, at_the_machine, machines
 from wallboard.access.origins import is_loopback
+from wallboard.answers import Answers
 from wallboard.api import Api
 from wallboard.bell import Bell
 from wallboard.board import Board
@@ -39,20 +41,39 @@ from wallboard.day.explain import Standards
 from wallboard.day.pages import DayPages
 from wallboard.desk import Desk
 from wallboard.front import Front, descriptors
-from wallboard.intake import Intake
+from wallboard.intake import Intake, heard_by_all
 from wallboard.journal import JournalError, JournalUnavailable
 from wallboard.journal.sqlite import SqliteJournal, check
+from wallboard.logs import set_up, traced
 from wallboard.look import Look
 from wallboard.measure import standards_of
 from wallboard.now.pages import NowPages
 from wallboard.pages import Pages
 from wallboard.parse import Reader
+from wallboard.people.account_pages import AccountPages
+from wallboard.people.accounts import FIRST
+from wallboard.people.asking import Asking
+from wallboard.people.attempts import Attempts
+from wallboard.people.audit_pages import AuditPages
+from wallboard.people.doors import CLAIM, Doors
+from wallboard.people.folds import People
+from wallboard.people.key_pages import KeyPages
+from wallboard.people.pages import PeoplePages
+from wallboard.people.reception import AT_THE_COMMAND_LINE, Reception
+from wallboard.people.times import Times
 from wallboard.render import Renderer
 from wallboard.screen import Source
 from wallboard.screens import Screens, build_of
 from wallboard.settings import Settings, SettingsError, read_settings, require_serving
 from wallboard.sights import Sights
+from wallboard.tv.admitting import Admitting
+from wallboard.tv.enrolment import Enrolment
+from wallboard.tv.entrance import Entrance
+from wallboard.tv.keys import TvKeys
+from wallboard.tv.newcomers import Newcomers
 from wallboard.tv.pages import TvPages
+from wallboard.tv.paired import PairedTvs
+from wallboard.tv.reports import TvReports
 from wallboard.tv.televisions import Televisions
 from wallboard.walls import OwnPagesOnly, Walls
 from wallboard.webhook import Door
@@ -87,17 +108,25 @@ def create_app(settings: Settings) -> Starlette:
     board = Board(rules_of(settings))
     journal = SqliteJournal(settings.sqlite_path)
     defaults = defaults_of(settings)
-    boards = Boards(lambda: screens.follow())
+    boards = Boards(lambda: boards_changed())
     source = Source(board, journal, clock, renderer, defaults, build_of(TEMPLATES, STATIC))
     screens = Screens(source, boards)
     bell = Bell(screens.pulse)
+    paired = PairedTvs(lambda id: keys.look_anew(id))
+    keys = TvKeys(paired, boards, lambda key: gate.presence.dismiss(key), is_framed=bool(settings.frame_ancestors))
     reader = Reader(zone=settings.zone, components=settings.components)
 
     def changed() -> None:
         screens.changed()
         bell.ring()
 
-    intake = Intake(reader, board, journal, clock, changed, boards.remarks)
+    def boards_changed() -> None:
+        screens.follow()
+        keys.follow()
+
+    people = People(clock, settings.secret_key, lambda key: gate.presence.dismiss(key))
+    remarks = heard_by_all(boards.remarks, people.remarks, paired.remarks)
+    intake = Intake(reader, board, journal, clock, changed, remarks)
     saving = Saving(intake, boards)
     front = Front(descriptors())
     api = Api(settings, intake, journal, clock, screens, front)
@@ -119,34 +148,74 @@ def create_app(settings: Settings) -> Starlette:
     call_pages = CallPages(desk, days, Archive(settings.sqlite_path.resolve()), reader, clock, sights)
     now = NowPages(desk, renderer.environment, board, journal, clock, look, days, sights)
     callbacks = CallbackPages(desk, renderer.environment, intake, journal, clock, sights)
-    tvs = TvPages(Televisions(), desk, screens.tell, screens.build)
-    door = Door(intake, settings.pbx_tokens, front)
-    parts = (door, pages, desk, now, callbacks, exchange, editor, day_pages, call_pages, tvs, api)
+    newcomers, televisions, enrolment = Newcomers(), Televisions(), Enrolment(intake, paired)
+    tvs = (
+        Entrance(newcomers, keys, pages.draw, screens.build, lambda: intake.ready),
+        Admitting(newcomers, enrolment, boards, desk),
+        TvReports(televisions, keys, desk, screens.build),
+        TvPages(televisions, paired, enrolment, boards, desk, screens.tell, screens.build),
+    )
+    door = Door(
+        intake,
+        settings.pbx_tokens,
+        front,
+        is_key=people.is_pbx,
+        addresses=settings.pbx_addresses,
+        trusted=settings.trusted_proxies,
+    )
+    reception = Reception(people, intake, clock, Attempts())
+    who, times = Asking(settings.trusted_proxies), Times(clock, settings.zone)
+    doors = Doors(reception, people.cookies, who, pages.draw, lambda: intake.ready)
+    account_pages = AccountPages(desk, reception, people.cookies, who, times)
+    people_pages = PeoplePages(desk, reception, boards, who, times, clock, settings.public_url)
+    key_pages = KeyPages(
+        desk, reception, who, times, {"api": len(settings.api_tokens), "pbx": len(settings.pbx_tokens)}
+    )
+    audit_pages = AuditPages(desk, people.audit, times)
+    parts = (
+        door, pages, doors, desk, now, callbacks, exchange, editor, day_pages, call_pages, *tvs, account_pages,
+        people_pages, key_pages, audit_pages, api,
+    )  # fmt: skip
 
     def has_accounts() -> bool:
-        return False
+        return len(people.accounts) > 0
 
     def is_open() -> bool:
-        return is_loopback(settings.host) and not has_accounts()
+        return intake.ready and is_loopback(settings.host) and not has_accounts()
 
     gate = Gate(
-        [machines(settings.api_tokens), at_the_machine(is_open)],
+        [
+            machines(settings.api_tokens, people.program),
+            people.signed_in,
+            keys.identify,
+            at_the_machine(is_open),
+        ],
         is_ready=lambda: intake.ready,
         has_accounts=has_accounts,
         page=pages.draw,
     )
 
+    told = [Middleware(Answers)] if settings.log_level == "debug" else []
     app = Starlette(
         routes=[
             *(gate.route(way) for part in parts for way in part.routes()),
             Mount("/static", StaticFiles(directory=STATIC), middleware=[PACKING]),
         ],
-        middleware=[Middleware(Walls), Middleware(OwnPagesOnly)],
+        middleware=[*told, Middleware(Walls, ancestors=settings.frame_ancestors), Middleware(OwnPagesOnly)],
         exception_handlers={Exception: _unexpected},
-        lifespan=_lifespan(intake, journal, screens, bell, front, days, partial(_take_boards, settings, saving)),
+        lifespan=_lifespan(
+            intake,
+            journal,
+            screens,
+            bell,
+            front,
+            days,
+            people,
+            (partial(_take_boards, settings, saving), partial(_invite, settings, reception)),
+        ),
     )
     app.router.redirect_slashes = False
-    app.state.gate = gate
+    app.state.gate, app.state.log_level = gate, settings.log_level
     return app
 
 
@@ -157,18 +226,22 @@ def _lifespan(
     bell: Bell,
     front: Front,
     days: Days,
-    opened: Callable[[], Awaitable[None]],
+    people: People,
+    opened: Iterable[Callable[[], Awaitable[None]]],
 ) -> Callable[[Starlette], AbstractAsyncContextManager[dict[str, Front]]]:
     async def every_second() -> None:
         with suppress(JournalUnavailable):
             await intake.follow_clock()
         await _keep_refusals(intake, journal)
+        await people.tend(intake)
 
     async def run() -> None:
         while not await _opened(intake):
             await asyncio.sleep(1)
         log.info("ready", sequence=journal.head)
-        await asyncio.gather(screens.run(every_second), bell.run(), opened())
+        await asyncio.gather(
+            screens.run(every_second), bell.run(), people.audit.run(intake), *(work() for work in opened)
+        )
 
     def stop() -> None:
         intake.closing = True
@@ -178,6 +251,7 @@ def _lifespan(
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[dict[str, Front]]:
+        set_up(app.state.log_level)
         _on_exit(stop)
         task = asyncio.create_task(run())
         task.add_done_callback(_report)
@@ -215,6 +289,26 @@ async def _take_boards(settings: Settings, saving: Saving) -> None:
         await asyncio.sleep(1)
 
 
+async def _invite(settings: Settings, reception: Reception) -> None:
+    """Prints the way to the first account, where nobody could make it at the machine."""
+    while not is_loopback(settings.host) and not reception.accounts:
+        with suppress(JournalUnavailable):
+            code = await reception.make_link(FIRST, AT_THE_COMMAND_LINE)
+            print(invitation(settings, code), flush=True)  # noqa: T201
+            return
+        await asyncio.sleep(1)
+
+
+def invitation(settings: Settings, code: str) -> str:
+    """What leads to an admin's account; `0.0.0.0` is no address to open."""
+    host = gethostname() if settings.host in ("0.0.0.0", "::") else settings.host
+    address = f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
+    return (
+        "Nobody can sign in yet. This link makes an admin's account; it is good once, for 24 hours:\n"
+        f"  {settings.public_url or address}{CLAIM}#{code}"
+    )
+
+
 async def _keep_refusals(intake: Intake, journal: SqliteJournal) -> None:
     """Nothing of a refused body is stored but a count and a time."""
     if not intake.ready or journal.noted("refused") == str(intake.refused) or intake.refused_at is None:
@@ -242,7 +336,7 @@ def _on_exit(stop: Callable[[], None]) -> None:
 
 def _report(task: asyncio.Task[None]) -> None:
     if not task.cancelled() and (error := task.exception()) is not None:
-        log.error("the board stopped", error=type(error).__name__, reason=str(error))
+        log.error("the board stopped", **traced(error))
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:

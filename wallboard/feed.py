@@ -17,6 +17,8 @@ from typing import Any
 import structlog
 from sse_starlette.event import ServerSentEvent
 
+from wallboard.logs import traced
+
 _PIECE = 16 * 1024
 _WRITTEN_A_TURN = 64
 log = structlog.get_logger()
@@ -156,7 +158,7 @@ class Feed:
                 try:
                     hand(viewer)
                 except Exception as error:  # noqa: BLE001 - one viewer's connection must not stop the board for all
-                    log.error("a viewer could not be written to", error=type(error).__name__)
+                    log.error("a viewer could not be written to", **traced(error))
                     self.leave(viewer)
             if number % _WRITTEN_A_TURN == 0:
                 await asyncio.sleep(0)

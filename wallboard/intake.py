@@ -20,6 +20,7 @@ from wallboard.bodies import Body, Unreadable, decode
 from wallboard.clock import Clock
 from wallboard.journal import EVENTS_LOST, Delivery, Entry, Journal, JournalUnavailable
 from wallboard.limits import Limit
+from wallboard.logs import traced
 from wallboard.parse import EVENT_TYPES, Reader, Unrecognised, type_of
 from wallboard.settings import parse_meaning
 
@@ -60,6 +61,21 @@ Heed = Callable[[dict[str, Any], datetime], None]
 """Hears one of the server's own remarks: what it says, and when it was made."""
 
 
+def heard_by_all(*folds: Mapping[str, Heed]) -> dict[str, Heed]:
+    """One remark for several folds, in their order."""
+
+    def told(name: str) -> Heed:
+        heeds = [fold[name] for fold in folds if name in fold]
+
+        def heed(said: dict[str, Any], at: datetime) -> None:
+            for one in heeds:
+                one(said, at)
+
+        return heed
+
+    return {name: told(name) for fold in folds for name in fold}
+
+
 class Intake:
     """Takes bodies in. `changed` is called after every entry that was applied; `remarks` hear the server's own."""
 
@@ -85,12 +101,12 @@ class Intake:
         self.types: dict[str, SeenType] = {}
         self.types_beyond = 0
         self.set_aside: deque[SetAside] = deque(maxlen=_SHOWN)
-        self._remarks: dict[str, Heed] = {
+        own: dict[str, Heed] = {
             EVENTS_LOST: lambda said, at: board.lose(said["lost"], at),
             "clock_stepped": self._step_clock,
-            **(remarks or {}),
             "caller_marked": board.callers.mark,
         }
+        self._remarks = heard_by_all(own, remarks or {})
         self._telling: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
@@ -196,11 +212,13 @@ class Intake:
     def _poison(self, entry: Entry, error: Exception) -> None:
         self.poisoned += 1
         self._put_aside(entry, f"could not be folded ({type(error).__name__})")
-        log.error("event set aside", sequence=entry.sequence, error=type(error).__name__)
+        log.error("event set aside", sequence=entry.sequence, **traced(error))
 
     def _put_aside(self, entry: Entry, reason: str) -> None:
         delivery = entry.delivery
-        self.set_aside.appendleft(SetAside(delivery.received_at, entry.sequence, reason, delivery.body[:2_000]))
+        # Of the server's own words the name must do: they may hold what no page shows.
+        body = delivery.body if delivery.remark is None else delivery.remark.encode()
+        self.set_aside.appendleft(SetAside(delivery.received_at, entry.sequence, reason, body[:2_000]))
 
     def _meaning(self, entry: Entry) -> tuple[str, str] | None:
         if entry.delivery.meaning is None:

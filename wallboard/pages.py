@@ -8,11 +8,12 @@ from datetime import datetime
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from wallboard import lamps
+from wallboard.access.origins import origin_of
 from wallboard.access.rules import BOARD, DESK, KNOWN, SUPERVISE, Answer, Way
-from wallboard.access.visitors import visitor_of
+from wallboard.access.visitors import asking, visitor_of
 from wallboard.boards.kept import Boards
 from wallboard.clock import Clock
 from wallboard.front import Front
@@ -78,13 +79,15 @@ class Pages:
         yield Way("/boards/{slug}/tiles", self.tiles, "GET", BOARD)
 
     async def home(self, request: Request) -> Response:
-        """200 the board links, or the setup page while nothing has ever arrived."""
+        """200 the board links, or the setup page while nothing has ever arrived · 303 a television to its board."""
         visitor = visitor_of(request)
-        is_new = self._intake.board.last_event_at is None and not self._intake.quarantined
-        if is_new and SUPERVISE.admits(visitor):
+        if visitor.home:
+            return RedirectResponse(visitor.home, 303, _NO_STORE)
+        nothing_came = self._intake.board.last_event_at is None and not self._intake.quarantined
+        if nothing_came and SUPERVISE.admits(visitor):
             return await self.setup(request)
         boards = [kept.definition for kept in self._boards.all() if visitor.may_see_board(kept.definition.slug)]
-        return self.draw("home.html", boards=boards, desk=DESK.admits(visitor), supervises=SUPERVISE.admits(visitor))
+        return self.draw("home.html", boards=boards, desk=DESK, supervise=SUPERVISE)
 
     async def board(self, request: Request) -> Response:
         """200 the board · 404, a page that becomes the board when there is one."""
@@ -112,7 +115,7 @@ class Pages:
         """200 what to type into the PBX, and which of its events have been seen."""
         return self.draw(
             "setup.html",
-            webhook_url=f"{_origin(request)}/webhooks/pbx",
+            webhook_url=f"{origin_of(request)}/webhooks/pbx",
             token_header="X-Pbx-Token",
             token_hint=_hint(self._settings.pbx_tokens),
             triggers=TRIGGERS,
@@ -178,7 +181,7 @@ class Pages:
         self, template: str, *, status: int = 200, headers: dict[str, str] | None = None, **values: Any
     ) -> Response:
         """One page that stands by itself."""
-        page = self._templates.get_template(template).render(build=self._screens.build, **values)
+        page = self._templates.get_template(template).render(build=self._screens.build, visitor=asking.get(), **values)
         return HTMLResponse(page, status, headers or _NO_STORE)
 
     def _not_found(self) -> Response:
@@ -224,12 +227,6 @@ def _masked(value: Any, name: str = "") -> Any:
     if isinstance(value, str):
         return mask(value)
     return mask(str(value)) if isinstance(value, int) and abs(value) > 9_999_999 else value
-
-
-def _origin(request: Request) -> str:
-    """The address that the reader of the page sees in the browser, a proxy's word for the scheme included."""
-    scheme = request.headers.get("x-forwarded-proto", request.url.scheme).split(",")[0].strip()
-    return f"{scheme if scheme in ('http', 'https') else 'http'}://{request.headers.get('host', 'localhost')}"
 
 
 def _hint(tokens: tuple[str, ...]) -> str:

@@ -7,6 +7,7 @@ empty here and filled by static/timers.js; that is why equal views give equal by
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -28,9 +29,18 @@ TEMPLATES: dict[type[View], str] = {
     Panel: "tiles/panel.html",
 }
 
+PARTS: dict[type[View], tuple[str, ...]] = {
+    Hero: ("waiting", "longest", "level", "today"),
+    Footer: ("message", "name", "received", "lamps", "clock"),
+}
+"""Fragments within a fragment, each with a template in a folder of its own: of these only those that differ are sent."""
+
 _PLAIN = Definition()
 KEPT_FRAGMENTS = 2048
 """How many drawn fragments are kept for reuse: some five full boards of 400 tiles. 8192 held 50 MB in a soak."""
+KEPT_PARTS = 128
+
+_BETWEEN_ELEMENTS = re.compile(r">\n+<")
 
 
 class Renderer:
@@ -45,7 +55,9 @@ class Renderer:
             lstrip_blocks=True,
         )
         self._draw = lru_cache(maxsize=KEPT_FRAGMENTS)(self._draw_afresh)
+        self._part = lru_cache(maxsize=KEPT_PARTS)(self._part_afresh)
         self.environment.globals["draw"] = self._draw
+        self.environment.globals["part"] = self._part
 
     @property
     def drawn(self) -> int:
@@ -96,24 +108,42 @@ class Renderer:
 
     def _differing(self, before: Sequence[View], after: Sequence[View]) -> Iterator[bytes]:
         for old, new in zip(before, after, strict=True):
-            if old != new:
+            if old == new:
+                continue
+            if type(new) in PARTS:
+                yield from self._differing_parts(old, new)
+            else:
                 yield self.tile(new)
 
+    def _differing_parts(self, before: View, after: View) -> Iterator[bytes]:
+        for name in PARTS[type(after)]:
+            html = self._part(after, name)
+            if html != self._part(before, name):
+                yield html.encode()
+
     def _reframed(self, before: Panel, after: Panel) -> bytes:
-        """The panel with empty stubs for the tiles that stay as they are: static/morph.js leaves those alone."""
+        """The panel with the order of its tiles, and of them only those that are new: static/morph.js has the others."""
         there = {tile.key: tile for tile in before.tiles}
         same = frozenset(tile.key for tile in after.tiles if there.get(tile.key) == tile)
         return self._whole(after, same).encode()
 
     def _whole(self, view: View, same: frozenset[str] = frozenset()) -> str:
-        html = self.environment.get_template(TEMPLATES[type(view)]).render(view=view, same=same)
-        return html.replace("\r", " ")  # a caller's CR would end a line of the event stream
+        return self._drawn(TEMPLATES[type(view)], view, same)
+
+    def _drawn(self, template: str, view: View, same: frozenset[str] = frozenset()) -> str:
+        html = self.environment.get_template(template).render(view=view, same=same)
+        html = html.replace("\r", " ")  # a caller's CR would end a line of the event stream
+        return _BETWEEN_ELEMENTS.sub("><", html)  # a browser makes a text of each, to be compared at every swap
 
     def _floor(self, board: Board) -> bytes:
         return self.environment.get_template("tiles/floor.html").render(panels=board.panels).encode()
 
     def _draw_afresh(self, view: View) -> Markup:
         return Markup(self._whole(view))
+
+    def _part_afresh(self, view: View, name: str) -> Markup:
+        template = TEMPLATES[type(view)].removesuffix(".html")
+        return Markup(self._drawn(f"{template}/{name}.html", view))
 
 
 def _around(board: Board) -> tuple[View, ...]:

@@ -16,6 +16,7 @@ from wallboard.boards.definitions import Definition, Targets
 from wallboard.clock import Clock
 from wallboard.feed import Feed, message
 from wallboard.journal import Journal
+from wallboard.logs import traced
 from wallboard.look import Look
 from wallboard.render import Renderer
 from wallboard.tiles import compose
@@ -96,7 +97,7 @@ class Screen:
             await self._publish()
         except Exception as error:  # noqa: BLE001 - the ticker's guard
             self._shown, self.is_stuck = None, True
-            log.error("the board could not be drawn", slug=self.definition.slug, error=type(error).__name__)
+            log.error("the board could not be drawn", slug=self.definition.slug, **traced(error))
         else:
             self.is_stuck = False
 

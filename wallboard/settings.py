@@ -5,14 +5,19 @@ from __future__ import annotations
 import re
 from datetime import time
 from functools import cached_property
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import phonenumbers
 from pydantic import BeforeValidator, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+_ORIGIN = re.compile(
+    r"https://(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?::[0-9]{1,5})?"
+)
 Formula = Literal["default", "strict", "answered_only", "late_abandons", "abandons_credited"]
 Meaning = tuple[Literal["queue_entered", "queue_timeout"], str]
 
@@ -40,6 +45,10 @@ def _words(value: object) -> object:
     return tuple(word.strip() for word in value.split(",") if word.strip())
 
 
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
 def _components(value: object) -> object:
     """`name=queue_entered:Sales; other=queue_timeout:Sales` as a dict."""
     if not isinstance(value, str):
@@ -53,6 +62,17 @@ def _components(value: object) -> object:
     return meanings
 
 
+def _networks(value: object) -> object:
+    """`192.0.2.0/24, 2001:db8::1` as networks."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return tuple(ip_network(word.strip(), strict=False) for word in value.split(",") if word.strip())
+    except ValueError:
+        raise ValueError("expected networks such as 192.0.2.0/24, 2001:db8::/32, comma-separated") from None
+
+
+Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_networks)]
 _HOST = re.compile(r"(?:\*\.)?(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 Tokens = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
 Seconds = Annotated[int, Field(ge=0, le=86_400)]
@@ -70,6 +90,10 @@ class Settings(BaseSettings):
     web_concurrency: int = Field(1, ge=1, validation_alias="WEB_CONCURRENCY")
     pbx_tokens: Tokens = Field((), validation_alias="WALLBOARD_PBX_TOKENS", repr=False)
     api_tokens: Tokens = Field((), validation_alias="WALLBOARD_API_TOKENS", repr=False)
+    pbx_addresses: Networks = Field((), validation_alias="WALLBOARD_PBX_ADDRESSES")
+    trusted_proxies: Networks = Field((), validation_alias="WALLBOARD_TRUSTED_PROXIES")
+    secret_key: str | None = Field(None, min_length=32, validation_alias="WALLBOARD_SECRET_KEY", repr=False)
+    public_url: str | None = Field(None, validation_alias="WALLBOARD_PUBLIC_URL")
     time_zone: str = Field("UTC", validation_alias="WALLBOARD_TIME_ZONE")
     country: str | None = Field(None, validation_alias="WALLBOARD_COUNTRY")
     day_starts_at: time = Field(time(0), validation_alias="WALLBOARD_DAY_STARTS_AT")
@@ -84,6 +108,10 @@ class Settings(BaseSettings):
         default_factory=dict, validation_alias="WALLBOARD_COMPONENTS"
     )
     boards_file: Path | None = Field(None, validation_alias="WALLBOARD_BOARDS_FILE")
+    frame_ancestors: Tokens = Field((), validation_alias="WALLBOARD_FRAME_ANCESTORS")
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = Field(
+        "info", validation_alias="WALLBOARD_LOG_LEVEL"
+    )
     recording_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)] = Field(
         (), validation_alias="WALLBOARD_RECORDING_HOSTS"
     )
@@ -104,6 +132,14 @@ class Settings(BaseSettings):
         if name and name.upper() not in phonenumbers.SUPPORTED_REGIONS:
             raise ValueError(f"{name!r} is no country; write its two letters, such as AU")
         return name.upper() if name else None
+
+    @field_validator("public_url")
+    @classmethod
+    def _bare_address(cls, url: str | None) -> str | None:
+        parts = urlsplit(url or "https://example")
+        if parts.scheme not in ("http", "https") or not parts.netloc or parts.path.strip("/") or parts.query:
+            raise ValueError("expected the address of the start page, such as https://wallboard.example.com")
+        return f"{parts.scheme}://{parts.netloc}" if url else None
 
     @field_validator("day_starts_at", mode="before")
     @classmethod
@@ -128,6 +164,14 @@ class Settings(BaseSettings):
         if any(not token.isascii() or not token.isprintable() for token in tokens):
             raise ValueError("a token may hold printable ASCII only")
         return tokens
+
+    @field_validator("frame_ancestors")
+    @classmethod
+    def _https_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            if not _ORIGIN.fullmatch(origin):
+                raise ValueError(f"{origin!r} is no https origin; write one such as https://signage.example.com")
+        return origins
 
     @field_validator("recording_hosts")
     @classmethod

@@ -5,6 +5,8 @@ The PBX's door is let through: it has its own token.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -12,9 +14,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from wallboard.access.origins import is_from_our_page
 
 POLICY = "content-security-policy"
+_NOBODY = "'none'"
+_CACHED = ("/static/", "/healthz", "/readyz")
+"""What tells nothing of anybody; all else is kept by no browser and no proxy."""
 
 
-def policy(*, frames: str = "'none'", ancestors: str = "'none'") -> dict[str, str]:
+def policy(*, frames: str = _NOBODY, ancestors: str = _NOBODY) -> dict[str, str]:
     """What a page may do: `frames` it may show in it, and in whose pages (`ancestors`) it may be shown itself."""
     return {
         POLICY: "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
@@ -22,24 +27,63 @@ def policy(*, frames: str = "'none'", ancestors: str = "'none'") -> dict[str, st
     }
 
 
-_HEADERS = {**policy(), "x-content-type-options": "nosniff", "referrer-policy": "no-referrer"}
+_HEADERS = {
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "accelerometer=(), camera=(), display-capture=(), geolocation=(), "
+    "gyroscope=(), hid=(), magnetometer=(), microphone=(), midi=(), payment=(), serial=(), usb=()",
+}
+_HSTS = "max-age=31536000"
+"""Not for other names of the domain: what else stands there is not ours to decide."""
 
 
 class Walls:
-    """Adds the security headers to every answer; one that has a policy of its own keeps it."""
+    """Adds the security headers to every answer; one that has a policy of its own keeps it.
 
-    def __init__(self, app: ASGIApp) -> None:
+    `ancestors` are the origins whose pages may frame what only shows: the boards, and the page of a new screen.
+    """
+
+    def __init__(self, app: ASGIApp, ancestors: Iterable[str] = ()) -> None:
         self._app = app
+        framed = policy(ancestors=" ".join(ancestors) or _NOBODY)
+        self._headers = {False: _HEADERS | policy(), True: _HEADERS | framed}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def walled(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in _HEADERS.items():
-                    headers.setdefault(name, value)
+                self._add(scope, MutableHeaders(scope=message))
             await send(message)
 
         await self._app(scope, receive, walled if scope["type"] == "http" else send)
+
+    def _add(self, scope: Scope, headers: MutableHeaders) -> None:
+        path: str = scope["path"]
+        for name, value in self._headers[_only_shows(path)].items():
+            headers.setdefault(name, value)
+        if (framing := _framing(headers[POLICY])) is not None:
+            headers.setdefault("x-frame-options", framing)
+        if not path.startswith(_CACHED):
+            headers.setdefault("cache-control", "no-store")
+        if is_through_tls(scope):
+            headers.setdefault("strict-transport-security", _HSTS)
+
+
+def is_through_tls(scope: Scope) -> bool:
+    """As whoever is in front of us says, or as we see ourselves."""
+    forwarded = Headers(scope=scope).get("x-forwarded-proto", "").split(",")[0].strip().lower()
+    return "https" in (forwarded, scope.get("scheme"))
+
+
+def _only_shows(path: str) -> bool:
+    return path == "/tv" or path.startswith("/boards/")
+
+
+def _framing(said: str) -> str | None:
+    """The same for browsers that know the older header only; it has no word for a list of origins."""
+    ancestors = said.rpartition("frame-ancestors ")[2]
+    return {_NOBODY: "DENY", "'self'": "SAMEORIGIN"}.get(ancestors)
 
 
 class OwnPagesOnly:

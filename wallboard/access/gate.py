@@ -19,7 +19,7 @@ from wallboard.access.origins import is_at_the_machine
 from wallboard.access.presence import Presence
 from wallboard.access.rules import BOARD, MACHINES, OPEN, PBX, Answer, Handler, Rule, Way
 from wallboard.access.tokens import bearer, is_token
-from wallboard.access.visitors import AT_THE_MACHINE, STRANGER, Role, Visitor
+from wallboard.access.visitors import AT_THE_MACHINE, STRANGER, Role, Visitor, asking
 from wallboard.stream import Stream
 
 Identify = Callable[[Request], Visitor | None]
@@ -61,6 +61,7 @@ class Gate:
 
         async def guard(request: Request) -> Answer:
             visitor = request.state.visitor = self.visitor(request)
+            asking.set(visitor)
             if rule is not OPEN and rule is not MACHINES and not self._is_ready():
                 return self._starting(request)
             if not rule.admits(visitor, request.path_params.get("slug", "")):
@@ -84,9 +85,13 @@ class Gate:
         return JSONResponse({"error": "unavailable", "detail": "The journal is being replayed."}, 503, headers)
 
     def _refusal(self, request: Request, visitor: Visitor, rule: Rule) -> Response:
+        if rule is MACHINES and not self._is_ready() and "authorization" in request.headers:
+            return self._starting(request)  # a key that was made on the desk may not have been read yet
         if rule is MACHINES:
-            detail = "Send Authorization: Bearer <one of WALLBOARD_API_TOKENS>."
+            detail = "Send Authorization: Bearer <one of WALLBOARD_API_TOKENS, or a key made on the desk>."
             return JSONResponse({"error": "unauthorized", "detail": detail}, 401, {"WWW-Authenticate": "Bearer"})
+        if visitor.home and wants_page(request):
+            return RedirectResponse(visitor.home, 303, NO_STORE)  # nobody stands there to read a refusal
         if visitor.role is not Role.STRANGER:
             return self._forbidden(request)
         if not wants_page(request):
@@ -119,14 +124,15 @@ def wants_page(request: Request) -> bool:
     return "text/html" in request.headers.get("accept", "")
 
 
-def machines(tokens: Iterable[str]) -> Identify:
-    """Programs that show one of the API tokens."""
+def machines(tokens: Iterable[str], made: Callable[[bytes], Visitor | None] = lambda given: None) -> Identify:
+    """Programs that show one of the API tokens, or a key that was `made` on the desk."""
     tokens = tuple(tokens)
 
     def identify(request: Request) -> Visitor | None:
-        if is_token(bearer(request.headers.get("authorization")), tokens):
+        given = bearer(request.headers.get("authorization"))
+        if is_token(given, tokens):
             return Visitor(role=Role.MACHINE, key="api-token")
-        return None
+        return made(given) if given else None
 
     return identify
 

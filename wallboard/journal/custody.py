@@ -22,6 +22,7 @@ from wallboard.journal.rows import NOTHING, Row, chained, is_note_sealed, seal_o
 from wallboard.journal.soundness import is_damage
 from wallboard.journal.store import Store, adopt, beside, identity, size, wal_path
 from wallboard.journal.witness import Testimony, Witness
+from wallboard.logs import reason
 
 _TAKEN = "another wallboard is running on it; stop that one first"
 log = structlog.get_logger()
@@ -184,7 +185,7 @@ class Custody:
         except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             if self._complaint != str(error):  # each webhook tries: a full disk is not to be filled with the log
                 self._complaint = str(error)
-                log.error("the journal cannot be opened again", reason=str(error))
+                log.error("the journal cannot be opened again", reason=reason(error))
         store, self._testimony = open_sound(self.path, self._witness)
         return store
 

@@ -35,6 +35,7 @@ from wallboard.journal.store import (
     wal_path,
 )
 from wallboard.journal.witness import Testimony, Witness
+from wallboard.logs import reason
 
 log = structlog.get_logger()
 
@@ -77,7 +78,7 @@ def _look_at(path: Path, told: Testimony | None) -> tuple[Store | None, Findings
             store.close()
         if not is_damage(path, error, told is not None):
             raise
-        return None, Findings(reasons=[f"unreadable: {error}"])
+        return None, Findings(reasons=[f"unreadable: {reason(error)}"])
 
 
 def _look_untouched(path: Path, told: Testimony | None) -> Findings | None:
@@ -119,7 +120,7 @@ def _replace(path: Path, wal: bytes, findings: Findings, told: Testimony | None)
     try:
         _keep_aside(path, wal)
     except OSError as error:
-        log.warning("the damaged journal cannot be kept", reason=str(error))
+        log.warning("the damaged journal cannot be kept", reason=reason(error))
     complete(path)
     adopt(path, told.sequence if told else 0)
 

@@ -1,145 +1,133 @@
-"""What televisions say and are asked, over HTTP: their reports, /diag, the desk's list; knows no board's content."""
+"""The desk's list of televisions and what it asks of them, over HTTP; knows no code and no key."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
-from typing import Any
 
 import msgspec
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.requests import Request
+from starlette.responses import Response
 
-from wallboard.access.rules import KNOWN, OPEN, SUPERVISE, Way
-from wallboard.desk import NO_STORE, Desk
+from wallboard.access.rules import SUPERVISE, Way
+from wallboard.access.visitors import visitor_of
+from wallboard.boards.kept import Boards
+from wallboard.desk import Desk
 from wallboard.feed import message
-from wallboard.forms import TooMuch, read_form, see
-from wallboard.tv.engines import engine_of, is_old, platform_of
-from wallboard.tv.televisions import LOST_AFTER_SECONDS, Command, Id, Order, Report, Televisions, TooMany
+from wallboard.forms import Fields, TooMuch, read_form, see, status_for, who
+from wallboard.journal import JournalUnavailable
+from wallboard.tv.enrolment import Enrolment
+from wallboard.tv.listing import line, lines
+from wallboard.tv.paired import PairedTv, PairedTvs
+from wallboard.tv.televisions import LOST_AFTER_SECONDS, Command, Order, Televisions, tidy
 
-LARGEST_REPORT = 16 * 1024
-_LIST = "/supervisor/tvs"
+LIST = "/supervisor/tvs"
 _PLAIN_ORDERS: dict[str, Order] = {"reload": "reload", "identify": "identify"}
+_UNWRITTEN = "Not done: the journal cannot be written right now. Try again."
 
 Tell = Callable[[str, bytes], Awaitable[None]]
 """Sends one message by the stream of the board of that slug, if there is one."""
 
 
 class TvPages:
-    """`/tvs/<id>` for the televisions and for scripts; the rest for people."""
+    """The section TVs of the desk."""
 
-    def __init__(self, televisions: Televisions, desk: Desk, tell: Tell, build: str) -> None:
+    def __init__(
+        self,
+        televisions: Televisions,
+        paired: PairedTvs,
+        enrolment: Enrolment,
+        boards: Boards,
+        desk: Desk,
+        tell: Tell,
+        build: str,
+    ) -> None:
         self._televisions = televisions
+        self._paired = paired
+        self._enrolment = enrolment
+        self._boards = boards
         self._desk = desk
         self._tell = tell
         self._build = build
 
     def routes(self) -> Iterator[Way]:
-        yield Way("/supervisor/tvs", self.all, "GET", SUPERVISE)
-        yield Way("/supervisor/tvs/{id}", self.one, "GET", SUPERVISE)
-        yield Way("/supervisor/tvs/{id}", self.order, "POST", SUPERVISE)
-        yield Way("/tvs/{id}", self.report, "POST", KNOWN)
-        yield Way("/tvs/{id}", self.last_report, "GET", SUPERVISE)
-        yield Way("/diag", self.diag, "GET", OPEN)
-
-    async def report(self, request: Request) -> Response:
-        """200 `{name, engine, commands}` · 400 not a report · 404 no such name can be · 413 · 429 too often."""
-        try:
-            id = msgspec.convert(request.path_params["id"], Id)
-        except msgspec.ValidationError:
-            return _refusal(404, "not_found", "A television's id is 1 to 40 of a-z, 0-9 and -.")
-        try:
-            body = await _body(request)
-            answer = self._televisions.report(id, msgspec.json.decode(body, type=Report))
-        except TooLarge:
-            return _refusal(413, "too_large", f"A report has at most {LARGEST_REPORT} bytes.")
-        except (msgspec.DecodeError, ClientDisconnect):  # a wrong field is a DecodeError as well
-            return _refusal(400, "unreadable", "This is not a television's report.")
-        except TooMany:
-            return _refusal(429, "too_many", "A television reports every 20 s.", {"Retry-After": "10"})
-        return JSONResponse(msgspec.to_builtins(answer), headers=NO_STORE)
-
-    async def last_report(self, request: Request) -> Response:
-        """200 how one television is, as JSON for scripts · 404."""
-        one = self._televisions.standing(request.path_params["id"], self._build)
-        if one is None:
-            return _refusal(404, "not_found", "No television of that id has reported.")
-        told = {"word": one.word, "heard_seconds": one.heard_seconds, "engine": one.tv.engine, "name": one.tv.name}
-        parts = {"report": one.tv.report, "diagnosis": one.tv.diagnosis}
-        return JSONResponse({**told, **msgspec.to_builtins(parts)}, headers=NO_STORE)
-
-    async def diag(self, request: Request) -> Response:
-        """200 the page on which a screen examines itself."""
-        agent = request.headers.get("user-agent", "")
-        return self._desk.show(
-            "diag.html",
-            "tvs",
-            agent=agent[:300],
-            engine=engine_of(agent),
-            platform=platform_of(agent),
-            is_old=is_old(agent),
-        )
+        yield Way(LIST, self.all, "GET", SUPERVISE)
+        yield Way(f"{LIST}/{{id}}", self.one, "GET", SUPERVISE)
+        yield Way(f"{LIST}/{{id}}", self.order, "POST", SUPERVISE)
 
     async def all(self, request: Request) -> Response:
         """200 the list of all televisions, those that need somebody first."""
-        return self._show_all()
+        return self._desk.show(
+            "tvs/list.html",
+            "tvs",
+            lines=lines(self._paired, self._televisions, self._build),
+            lost_after_seconds=int(LOST_AFTER_SECONDS),
+            done=request.query_params.get("done", ""),
+        )
 
     async def one(self, request: Request) -> Response:
-        """200 what one television says of itself, and its name to change · 404."""
-        standing = self._televisions.standing(request.path_params["id"], self._build)
-        if standing is None:
-            return self._desk.show("tv_missing.html", "tvs", status=404)
-        return self._desk.show("tv.html", "tvs", one=standing)
+        """200 what one television says of itself, its name, its board and its pairing to change · 404."""
+        return self._show(request.path_params["id"], done=request.query_params.get("done", ""))
 
     async def order(self, request: Request) -> Response:
-        """POST do=reload, identify, rename (with name) or forget: 303 to where it came from · 400 · 404 · 413."""
+        """303 done, to where it came from · 400 not understood · 404 · 413 · 503 not written.
+
+        POST do=reload, identify, rename (with name); forget one that is not paired; move (with board) or revoke one
+        that is.
+        """
         id = request.path_params["id"]
         try:
             form = await read_form(request)
         except TooMuch:
-            return _refusal(413, "too_large", "No form of this page is that large.")
-        do, name = form.text("do"), form.text("name")
-        if self._televisions.get(id) is None:
-            return self._desk.show("tv_missing.html", "tvs", status=404)
-        if do == "forget":
+            return self._show(id, trouble="No form of this page is that large.", status=status_for(request, 413))
+        if self._televisions.get(id) is None and self._paired.get(id) is None:
+            return self._missing()
+        try:
+            address = await self._obey(id, form, visitor_of(request).name or who(request))
+        except JournalUnavailable:
+            return self._show(id, trouble=_UNWRITTEN, status=status_for(request, 503))
+        if address is None:
+            return self._show(id, trouble="This cannot be asked of it.", status=status_for(request, 400))
+        return see(address)
+
+    async def _obey(self, id: str, form: Fields, by: str) -> str | None:
+        """Where to look now that it is done; None if it cannot be."""
+        do, name, tv = form.text("do"), tidy(form.text("name")), self._paired.get(id)
+        if do in _PLAIN_ORDERS:
+            return await self._send(self._televisions.order(id, _PLAIN_ORDERS[do]), LIST)
+        if do == "rename" and name:
+            if tv is not None:
+                await self._enrolment.rename(id, name, by=by)
+            return await self._send(self._televisions.rename(id, name), f"{LIST}/{id}?done=renamed")
+        if do == "forget" and tv is None:
             self._televisions.forget(id)
-            return see(_LIST)
-        if (command := self._command(id, do, name)) is None:
-            return _refusal(400, "unreadable", "Ask for do=reload, identify, forget, or rename with a name.")
-        await self._send(command)
-        return see(f"{_LIST}/{id}" if do == "rename" else _LIST)
+            return LIST
+        return None if tv is None else await self._obey_for_paired(tv, do, form.text("board"), by)
 
-    def _command(self, id: str, do: str, name: str) -> Command | None:
-        if do == "rename":
-            return self._televisions.rename(id, name)
-        return self._televisions.order(id, _PLAIN_ORDERS[do]) if do in _PLAIN_ORDERS else None
+    async def _obey_for_paired(self, tv: PairedTv, do: str, board: str, by: str) -> str | None:
+        if do == "move" and self._boards.get(board) is not None:
+            await self._enrolment.move(tv.id, board, by=by)
+            return await self._send(self._televisions.order(tv.id, "move"), f"{LIST}/{tv.id}?done=moved")
+        if do == "revoke":
+            await self._enrolment.revoke(tv.id, by=by)
+            self._televisions.forget(tv.id)
+            return f"{LIST}?done=revoked"
+        return None
 
-    async def _send(self, command: Command) -> None:
+    async def _send(self, command: Command | None, address: str) -> str:
         """By the stream of the board that it last showed; whoever else watches that board ignores it."""
-        tv = self._televisions.get(command.tv)
+        tv = None if command is None else self._televisions.get(command.tv)
         if tv is not None and tv.report.board:
             await self._tell(tv.report.board, message("command", msgspec.json.encode(command)))
+        return address
 
-    def _show_all(self) -> Response:
+    def _show(self, id: str, *, done: str = "", trouble: str = "", status: int = 200) -> Response:
+        found = line(id, self._paired, self._televisions, self._build)
+        if found is None:
+            return self._missing()
+        boards = [kept.definition for kept in self._boards.all()]
         return self._desk.show(
-            "tvs.html",
-            "tvs",
-            standings=self._televisions.standings(self._build),
-            lost_after_seconds=int(LOST_AFTER_SECONDS),
+            "tvs/one.html", "tvs", status=status, line=found, boards=boards, done=done, trouble=trouble
         )
 
-
-class TooLarge(Exception):
-    """The body is over `LARGEST_REPORT`."""
-
-
-async def _body(request: Request) -> bytes:
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > LARGEST_REPORT:
-            raise TooLarge
-    return body
-
-
-def _refusal(status: int, code: str, detail: str, headers: dict[str, Any] | None = None) -> Response:
-    return JSONResponse({"error": code, "detail": detail}, status, {**NO_STORE, **(headers or {})})
+    def _missing(self) -> Response:
+        return self._desk.show("tvs/missing.html", "tvs", status=404)

@@ -1,7 +1,8 @@
 """The screens that show boards: what each last said of itself and what it is asked to do; knows no HTTP, no page.
 
 A television tells of itself every 20 s; all of that is in memory only, as it is told anew within seconds of a
-restart. Its name is kept by the television itself and comes back with its reports. Commands are sent by the
+restart. A paired one has its id and its name from its pairing; the name of another is kept by the television itself
+and comes back with its reports. Commands are sent by the
 board's stream at once and handed out again with the answer to the next report, for a screen whose stream is
 swallowed; each names the load of the page that it is meant for, so that none is obeyed twice or after a reload.
 """
@@ -29,7 +30,7 @@ _BURST, _PER_SECOND = 6.0, 0.5  # reports of one television
 _BURST_OF_ALL, _PER_SECOND_OF_ALL = 2_000.0, 200.0
 
 Alarm = Literal["calm", "warn", "alarm"]
-Order = Literal["reload", "identify", "rename"]
+Order = Literal["reload", "identify", "rename", "move"]
 Id = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?\Z")]
 Word = Annotated[str, msgspec.Meta(max_length=40)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=10**9)]
@@ -85,11 +86,13 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What a television is told when it has reported."""
+    """What a television is told when it has reported. A paired one has another `id` here, and a board as its `home`."""
 
     name: str
     engine: str
     commands: tuple[Command, ...]
+    id: str = ""
+    home: str = ""
 
 
 class Television(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,15 +148,18 @@ class Televisions:
     def get(self, id: str) -> Television | None:
         return self._all.get(id)
 
-    def report(self, id: str, report: Report) -> Answer:
-        """Keeps what a television says of itself; `TooMany` if it says so too often."""
+    def report(self, id: str, report: Report, *, given_name: str = "", home: str = "") -> Answer:
+        """Keeps what a television says of itself; `TooMany` if it says so too often.
+
+        `given_name` and `home` are those of a paired one.
+        """
         now = self._steady()
         self._allow(id, now)
         report = replace(
             report, name=tidy(report.name), agent=tidy(report.agent, 300), last_error=tidy(report.last_error, 200)
         )
         before = self._all.pop(id, None)
-        name = before.name if before is not None and before.name != "" else report.name
+        name = given_name or (before.name if before is not None and before.name != "" else report.name)
         self._all[id] = Television(
             id=id,
             report=report,
@@ -162,7 +168,8 @@ class Televisions:
             diagnosis=report.diagnosis or (before.diagnosis if before else None),
         )
         self._forget_the_oldest()
-        return Answer(name=name, engine=engine_of(report.agent), commands=_still_meant(before, report, now))
+        commands = _still_meant(before, report, now)
+        return Answer(name=name, engine=engine_of(report.agent), commands=commands, id=id, home=home)
 
     def order(self, id: str, do: Order, name: str = "") -> Command | None:
         """A command for the load of the page that reported last; None if there is no such television."""
