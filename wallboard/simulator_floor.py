@@ -103,9 +103,10 @@ class Floor:
         """The call is over and everything about it has been posted."""
         self.live.discard(line.call)
 
-    def miss(self, number: str) -> None:
+    def miss(self, number: str | None) -> None:
         """Nobody answered the caller, or reached them: they may be rung back."""
-        self._missed.append((self.now, number))
+        if number is not None:
+            self._missed.append((self.now, number))
         del self._missed[:-MISSED_REMEMBERED]
 
     def to_ring_back(self, after_seconds: float) -> str | None:
