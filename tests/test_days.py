@@ -44,7 +44,7 @@ FORGOTTEN_AT = Cuts.of(MONDAY + DAY, SYDNEY, time(6)).end
 class Past:
     """Two simulated days as journal entries, and a live board that heard them."""
 
-    def __init__(self, path: Path, *, hours: float = 30, calls_per_hour: float = 16, seed: int = 1) -> None:
+    def __init__(self, path: Path, *, hours: float = 30, calls_per_hour: float = 16, seed: int = 3) -> None:
         self.path = path
         self.start = datetime(2026, 11, 23, 5, tzinfo=SYDNEY)
         webhooks = simulated(self.start, agents=6, calls_per_hour=calls_per_hour, seed=seed)

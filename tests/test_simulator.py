@@ -169,6 +169,17 @@ def test_a_transfer_is_another_agent_talking_on_the_same_call() -> None:
     assert any(len(agents) == 2 for agents in talkers)
 
 
+def test_some_callers_whom_nobody_answered_are_rung_back_and_some_wait_for_it() -> None:
+    missed: dict[str, int] = {}
+    reached: set[str] = set()
+    for n, body in enumerate(read(simulator.history(START, minutes=90))):
+        if body.get("status") == "abandoned":
+            missed.setdefault(body["caller_id"], n)
+        if body["type"] == "user_outbound_answered" and n > missed.get(body["dest_number"], n):
+            reached.add(body["dest_number"])
+    assert 0.2 < len(reached) / len(missed) < 0.8
+
+
 def test_timestamps_are_utc_with_milliseconds_and_never_ahead_of_the_posting() -> None:
     sydney = START.astimezone(ZoneInfo("Australia/Sydney"))
     webhooks = takewhile(lambda webhook: webhook.due_seconds < 300, simulator.live(sydney))

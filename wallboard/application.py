@@ -27,6 +27,7 @@ from wallboard.answers import Answers
 from wallboard.api import Api
 from wallboard.bell import Bell
 from wallboard.board import Board
+from wallboard.boards.editor import Editor
 from wallboard.boards.exchange import BoardExchange
 from wallboard.boards.kept import Boards
 from wallboard.boards.pages import BoardPages
@@ -143,7 +144,7 @@ def create_app(settings: Settings) -> Starlette:
     pages = Pages(settings, intake, clock, boards, screens, renderer, front)
     desk = Desk(renderer.environment, clock, bell, front, boot=screens.boot, build=screens.build)
     exchange = BoardExchange(desk, boards, saving)
-    editor = BoardPages(settings, desk, board, boards, saving, screens)
+    editor = BoardPages(settings, desk, Editor(settings, desk, board, boards, screens), boards, saving, screens)
 
     def look() -> Look:
         """By which the desk measures."""

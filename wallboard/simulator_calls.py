@@ -32,6 +32,7 @@ TRANSFER_TALK_SECONDS = 60.0
 DIRECT_RING_SECONDS, DIRECT_NO_ANSWER, DIRECT_TALK_SECONDS = 20.0, 0.4, 60.0
 VOICEMAIL_SHARE, MESSAGE_SECONDS = 0.7, (8.0, 40.0)
 MENU_NAME, MENU_SECONDS = "After hours menu", (6.0, 20.0)
+RING_BACK_SHARE, RING_BACK_AFTER_SECONDS = 0.5, 90.0
 OUTBOUND_ANSWERED, DIAL_SECONDS, OUTBOUND_TALK_SECONDS = 0.7, (6.0, 25.0), 60.0
 COMPANY_NUMBER = "+61370100000"
 
@@ -95,6 +96,8 @@ def queued(floor: Floor, desk: Desk) -> Process:
         summarise(floor, line, each)
     if last.phone is not None:
         yield from recorded(floor, line)
+    else:
+        floor.miss(line.caller_number)
     floor.over(line)
 
 
@@ -199,8 +202,10 @@ def direct(floor: Floor) -> Process:
     taken = yield from floor.ring(line, None, [phone], DIRECT_RING_SECONDS, DIRECT_NO_ANSWER)
     if taken is not None:
         yield from talk(floor, line, None, taken, DIRECT_TALK_SECONDS)
-    elif floor.chance(VOICEMAIL_SHARE):
-        yield from message(floor, line)
+    else:
+        if floor.chance(VOICEMAIL_SHARE):
+            yield from message(floor, line)
+        floor.miss(line.caller_number)
     floor.over(line)
 
 
@@ -221,13 +226,14 @@ def menu(floor: Floor) -> Process:
 
 
 def outbound(floor: Floor) -> Process:
-    """An idle agent calls somebody, who may not answer."""
+    """An idle agent calls somebody, often a caller whom nobody had answered; who may not answer now."""
     phones = floor.free_phones(lambda agent: True)
     if not phones:
         return
     phone = floor.rng.choice(phones)
     phone.free_from = float("inf")
-    line = floor.new_call(floor.some_number(), COMPANY_NUMBER)
+    missed = floor.to_ring_back(RING_BACK_AFTER_SECONDS) if floor.chance(RING_BACK_SHARE) else None
+    line = floor.new_call(missed or floor.some_number(), COMPANY_NUMBER)
     floor.post(line, bodies.dialling(line, phone.party))
     yield floor.between(DIAL_SECONDS)
     since = floor.now if floor.chance(OUTBOUND_ANSWERED) else None
@@ -239,4 +245,6 @@ def outbound(floor: Floor) -> Process:
     phone.free_from = floor.now + floor.between(WRAP_UP_SECONDS)
     if since is not None:
         yield from recorded(floor, line, phone)
+    elif missed is not None:
+        floor.miss(missed)
     floor.over(line)

@@ -22,6 +22,7 @@ from wallboard.simulator_staff import CALLER_NAMES, Agent, staff
 CALLER_KNOWN = 0.6
 PICK_UP_SECONDS, PICK_UP_SPREAD = 9.0, 0.4
 AWAY_CHANCE, AWAY_SECONDS = 0.5, (15.0, 60.0)
+MISSED_REMEMBERED = 40
 
 Process = Generator[float, None, None]
 
@@ -49,6 +50,7 @@ class Floor:
         self.rng = Random(seed)
         self.phones = [Phone(agent) for agent in staff(agents, Random(staff_seed))]
         self.live: set[str] = set()
+        self._missed: list[tuple[float, str]] = []
         self.now = 0.0
         self._start = start
         self._speed = speed
@@ -100,6 +102,18 @@ class Floor:
     def over(self, line: Line) -> None:
         """The call is over and everything about it has been posted."""
         self.live.discard(line.call)
+
+    def miss(self, number: str | None) -> None:
+        """Nobody answered the caller, or reached them: they may be rung back."""
+        if number is not None:
+            self._missed.append((self.now, number))
+        del self._missed[:-MISSED_REMEMBERED]
+
+    def to_ring_back(self, after_seconds: float) -> str | None:
+        """The caller who has waited longest for it, at least so many floor seconds; they are forgotten with that."""
+        if not self._missed or self._missed[0][0] > self.now - after_seconds:
+            return None
+        return self._missed.pop(0)[1]
 
     def chance(self, share: float) -> bool:
         """True in `share` of the cases."""

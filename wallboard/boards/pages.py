@@ -1,21 +1,18 @@
-"""The supervisor's pages for making, editing and removing boards, over HTTP; knows no file."""
+"""The supervisor's pages for making, editing and removing boards, over HTTP; knows no file and draws no form."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from wallboard.access.rules import SUPERVISE, Way
-from wallboard.board import Board
-from wallboard.boards.definitions import MAIN, MOST_BOARDS, MOST_PLACES, PANELS, Definition, difference_words
-from wallboard.boards.drafts import new_key
-from wallboard.boards.form import BoardFields, fields_of, filled_rows, label_of, raw_of, without_row
+from wallboard.boards.definitions import MAIN, MOST_BOARDS, Definition, difference_words
+from wallboard.boards.editor import NEW, Editor, read_fields, rearranged
+from wallboard.boards.form import BoardFields, fields_of
 from wallboard.boards.kept import UNSAVED, Boards, Kept
-from wallboard.boards.reading import Reading, read
 from wallboard.boards.saving import Outcome, Saving
 from wallboard.desk import Desk
 from wallboard.forms import TooMuch, read_form, see, status_for, who
@@ -24,19 +21,17 @@ from wallboard.screens import Screens
 from wallboard.settings import Settings
 
 PLACE = "/supervisor/boards"
-_NEW = "none"
-"""What stands for the version of a board that does not exist yet."""
 
 
 class BoardPages:
     """The section Boards of the desk."""
 
     def __init__(
-        self, settings: Settings, desk: Desk, board: Board, boards: Boards, saving: Saving, screens: Screens
+        self, settings: Settings, desk: Desk, editor: Editor, boards: Boards, saving: Saving, screens: Screens
     ) -> None:
         self._settings = settings
+        self._editor = editor
         self._desk = desk
-        self._board = board
         self._boards = boards
         self._saving = saving
         self._screens = screens
@@ -67,9 +62,9 @@ class BoardPages:
         """200 the form for a board that does not exist yet, filled from the board `from` where one is named."""
         kept = self._boards.get(request.query_params.get("from", ""))
         if kept is None:
-            return self._form(fields_of(Definition(slug="x", name="x")), _NEW, is_blank=True)
+            return self._editor.draw(fields_of(Definition(slug="x", name="x")), NEW, is_blank=True)
         name = f"{kept.definition.name[:52]} (copy)"
-        return self._form(fields_of(msgspec.structs.replace(kept.definition, name=name)), _NEW, is_copy=True)
+        return self._editor.draw(fields_of(msgspec.structs.replace(kept.definition, name=name)), NEW, is_copy=True)
 
     async def edit(self, request: Request) -> Response:
         """200 the form · 404."""
@@ -77,7 +72,7 @@ class BoardPages:
         if kept is None:
             return self._missing()
         done = "saved" if "saved" in request.query_params else ""
-        return self._form(fields_of(kept.definition), kept.version, done=done)
+        return self._editor.draw(fields_of(kept.definition), kept.version, done=done)
 
     async def save(self, request: Request) -> Response:
         """303 saved · 409 somebody else has saved it meanwhile · 413 · 422 with what is wrong · 503 not written.
@@ -93,19 +88,19 @@ class BoardPages:
             fields = BoardFields(
                 [*((n, v) for n, v in fields.pairs() if n != "slug"), ("slug", request.path_params["slug"])]
             )
-        again = self._rearranged(fields)
+        again = rearranged(fields)
         if again is not None:
-            return self._form(again, version)
-        reading = self._read(fields)
-        if version == _NEW and self._boards.get(fields.text("slug")) is not None:
+            return self._editor.draw(again, version)
+        reading = read_fields(fields)
+        if version == NEW and self._boards.get(fields.text("slug")) is not None:
             reading.problems.setdefault("slug", "There is a board at this address already: choose another.")
         if reading.definition is None or reading.problems:
-            return self._form(fields, version, problems=reading.problems, status=status_for(request, 422))
+            return self._editor.draw(fields, version, problems=reading.problems, status=status_for(request, 422))
         try:
             outcome = await self._saving.save(reading.definition, _replaces(version), by=who(request))
         except JournalUnavailable:
             trouble = "Not saved: the journal cannot be written right now. What you typed is kept here: try again."
-            return self._form(fields, version, trouble=trouble, status=status_for(request, 503))
+            return self._editor.draw(fields, version, trouble=trouble, status=status_for(request, 503))
         return self._saved(request, fields, reading.definition, version, outcome)
 
     async def preview(self, request: Request) -> Response:
@@ -114,7 +109,7 @@ class BoardPages:
             fields = await _typed(request)
         except TooMuch:
             return PlainTextResponse("This form is too large.\n", 413)
-        return self._desk.show("boards/preview.html", "boards", **self._preview(fields, fields.text("draft")))
+        return self._desk.show("boards/preview.html", "boards", **self._editor.preview(fields, fields.text("draft")))
 
     async def confirm(self, request: Request) -> Response:
         """200 asks whether it is meant · 404."""
@@ -158,106 +153,15 @@ class BoardPages:
             return see(f"{PLACE}/{definition.slug}?saved")
         if outcome is Outcome.FULL:
             trouble = f"Not saved: there can be {MOST_BOARDS} boards at most. Remove one first."
-            return self._form(fields, version, trouble=trouble, status=status_for(request, 422))
+            return self._editor.draw(fields, version, trouble=trouble, status=status_for(request, 422))
         conflict = {
             "by": kept.by if kept else "",
             "at": self._local(kept) if kept else "",
             "differs": difference_words(kept.definition, definition) if kept else "",
-            "over": kept.version or UNSAVED if kept else _NEW,
+            "over": kept.version or UNSAVED if kept else NEW,
             "is_removed": kept is None,
         }
-        return self._form(fields, version, conflict=conflict, status=status_for(request, 409))
-
-    def _rearranged(self, fields: BoardFields) -> BoardFields | None:
-        """The form with one row more or less, if that is what was asked for."""
-        verb, _, row = fields.text("do").partition(":")
-        if verb == "remove-row" and row.isdecimal():
-            return without_row(fields, int(row))
-        if verb != "add-row":
-            return None
-        free = max(fields.rows, default=-1) + 1
-        return BoardFields([*fields.pairs(), (f"places.{free}.name", ""), (f"places.{free}.kind", "queue")])
-
-    def _read(self, fields: BoardFields) -> Reading:
-        """The definition, or the problems by the names of the form's own fields."""
-        reading = read(raw_of(fields))
-        rows = filled_rows(fields)
-        problems = {_field_of(key, rows): words for key, words in reading.problems.items()}
-        return Reading(reading.definition, problems)
-
-    def _form(
-        self,
-        fields: BoardFields,
-        version: str,
-        *,
-        status: int = 200,
-        problems: dict[str, str] | None = None,
-        conflict: dict[str, Any] | None = None,
-        trouble: str = "",
-        done: str = "",
-        is_blank: bool = False,
-        is_copy: bool = False,
-    ) -> Response:
-        draft = fields.text("draft") or new_key()
-        shown = self._preview(fields, draft)
-        if is_blank or is_copy:
-            blank = ("slug", "name") if is_blank else ("slug",)
-            fields = BoardFields([(name, value) for name, value in fields.pairs() if name not in blank])
-        slug = fields.text("slug")
-        return self._desk.show(
-            "boards/edit.html",
-            "boards",
-            status=status,
-            fields=fields,
-            rows=fields.rows,
-            most_places=MOST_PLACES,
-            version=version,
-            is_new=version == _NEW,
-            slug=slug,
-            problems=problems or {},
-            label_of=label_of,
-            conflict=conflict,
-            trouble=trouble,
-            done=done,
-            panels=PANELS,
-            known=self._known(fields),
-            others=self._others(fields, slug),
-            defaults=self._settings,
-            **shown,
-        )
-
-    def _preview(self, fields: BoardFields, draft: str) -> dict[str, Any]:
-        raw = raw_of(fields)
-        reading = read({**raw, "slug": "x", "name": raw["name"] or "New board"})
-        if reading.definition is not None:
-            screen = self._screens.drafts.put(draft, reading.definition)
-            self._screens.changed()
-            return {"draft": draft, "preview": screen, "mistake": ""}
-        return {
-            "draft": draft,
-            "preview": self._screens.drafts.get(f"draft-{draft}"),
-            "mistake": next(f"{label_of(key)}: {words}" for key, words in reading.problems.items()),
-        }
-
-    def _known(self, fields: BoardFields) -> dict[str, list[tuple[str, str]]]:
-        """What can be chosen of each kind, as value and label: what is chosen already first, known or not."""
-        places = self._board.places
-        agents = {agent.key: agent.name or agent.key for agent in self._board.agents.values()}
-        names = {kind: {place.name: place.name for place in places if place.kind == kind} for kind in _KINDS.values()}
-        known = {choice: names[kind] for choice, kind in _KINDS.items()} | {"agents": agents}
-        return {
-            choice: sorted(
-                {**{chosen: chosen for chosen in fields.all(choice)}, **named}.items(),
-                key=lambda item: (item[0] not in fields.all(choice), item[1].casefold(), item[0]),
-            )
-            for choice, named in known.items()
-        }
-
-    def _others(self, fields: BoardFields, slug: str) -> list[tuple[str, str]]:
-        """The boards that this one may take turns with, those it does first and in their order."""
-        names = {kept.definition.slug: kept.definition.name for kept in self._boards.all()}
-        order = [*fields.all("rotation"), *(known for known in names if known not in fields.all("rotation"))]
-        return [(one, names.get(one, "(no such board)")) for one in order if one != slug]
+        return self._editor.draw(fields, version, conflict=conflict, status=status_for(request, 409))
 
     def _missing(self) -> Response:
         return self._desk.show("boards/missing.html", "boards", status=404)
@@ -271,20 +175,9 @@ class BoardPages:
         return at.astimezone(self._settings.zone).strftime("%Y-%m-%d %H:%M") if at else ""
 
 
-_KINDS = {"queues": "queue", "ring_groups": "ring_group"}
-
-
 async def _typed(request: Request) -> BoardFields:
     return BoardFields((await read_form(request)).pairs())
 
 
-def _field_of(key: str, rows: list[int]) -> str:
-    """The form's name of a key: its rows are numbered with the empty ones, a definition's places without."""
-    parts = key.split(".")
-    if parts[0] == "places" and len(parts) == 3:
-        return f"places.{rows[int(parts[1])]}.{parts[2]}"
-    return key
-
-
 def _replaces(version: str) -> str | None:
-    return None if version == _NEW else version
+    return None if version == NEW else version

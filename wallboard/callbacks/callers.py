@@ -12,7 +12,8 @@ from typing import Any
 
 import msgspec
 
-from wallboard.callbacks.lines import Line, Mark, Marked, Part, is_caller, line_of, mark_of, other_party, part_of
+from wallboard.callbacks.lines import Line, Part, is_caller, line_of, other_party, part_of
+from wallboard.callbacks.marks import Mark, Marked, mark_of
 from wallboard.callbacks.phone import key_of
 from wallboard.calls import Call
 

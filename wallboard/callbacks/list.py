@@ -9,7 +9,8 @@ from datetime import datetime
 import msgspec
 
 from wallboard.board import Board
-from wallboard.callbacks.lines import Closing, Line, Mark, is_caller
+from wallboard.callbacks.lines import Closing, Line, is_caller
+from wallboard.callbacks.marks import Mark
 from wallboard.callbacks.phone import written
 from wallboard.callbacks.seen import lines_seen
 from wallboard.calls import Call

@@ -15,8 +15,9 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 
 from wallboard.access.rules import DESK, SUPERVISE, Way
 from wallboard.access.visitors import visitor_of
-from wallboard.callbacks.lines import LONGEST_NAME, LONGEST_NOTE, Line, Marked, MarkKind
+from wallboard.callbacks.lines import Line
 from wallboard.callbacks.list import MOST, PAGE, SHOWS, Asked, Listed, compose, since_ms, until_ms
+from wallboard.callbacks.marks import LONGEST_NAME, LONGEST_NOTE, Marked, MarkKind
 from wallboard.callbacks.phone import written
 from wallboard.callbacks.seen import line_seen
 from wallboard.clock import Clock

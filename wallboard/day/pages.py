@@ -118,7 +118,7 @@ class DayPages:
         return self._desk.show(
             "day/calls.html",
             "day",
-            title=LISTS[number].title,
+            name=LISTS[number].title,
             whose=whose,
             words=words(LISTS[number], terms),
             count=count(listed),
