@@ -5,6 +5,7 @@ Knows no event and no file. At a turn little is written down: counts, names, and
 
 from __future__ import annotations
 
+import zlib
 from datetime import UTC, date, datetime, timedelta
 
 import msgspec
@@ -26,11 +27,16 @@ class Remains(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Turn(msgspec.Struct, frozen=True):
-    """The first entry of `day` came after the entry `sequence`; `remains` is a `Remains`, written."""
+    """The first entry of `day` came after the entry `sequence`; packed, for ten years may be kept."""
 
     day: date
     sequence: int
-    remains: str
+    packed: bytes
+
+    @property
+    def remains(self) -> str:
+        """A `Remains`, written."""
+        return zlib.decompress(self.packed).decode()
 
 
 class Turns:
@@ -49,7 +55,7 @@ class Turns:
         """A new day begins at `at`, after the entry `sequence`."""
         day = self._rules.day_of(at)
         self._ends_at = self._rules.starts_at(day + timedelta(days=1))
-        self._turns.append(Turn(day, sequence, written(remains)))
+        self._turns.append(Turn(day, sequence, zlib.compress(written(remains).encode(), 1)))
 
     def before(self, day: date) -> Turn | None:
         """The turn with which `day` began, or the next that there was; `None` if nothing has come since."""
