@@ -7,7 +7,7 @@ on arrival.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -23,7 +23,7 @@ from wallboard.events import (
     Summarised,
     VoicemailLeft,
 )
-from wallboard.offers import Answers, Ending, Message, Offer, Visit, is_answer, later, span_ms
+from wallboard.offers import NOBODY, Answers, Ending, Message, Offer, Visit, is_answer, later, span_ms
 
 CallState = Literal["waiting", "ringing", "talking", "ended"]
 OfferState = Literal["ringing", "dialling", "talking", "ended"]
@@ -41,8 +41,8 @@ MOST_BODIES_OF_AN_OFFER = 200
 class Call:
     """Everything with one `unique_call_id`."""
 
-    __slots__ = ("_answered", "_answerers", "_answers", "_is_answered", "_ringing", "_state", "_summed_up", "_talking",
-                 "caller_name", "caller_number", "components", "dialled_number", "ended_heard_at",
+    __slots__ = ("_answered", "_answerers", "_answers", "_has_fresh_answers", "_is_answered", "_ringing", "_state",
+                 "_summed_up", "_talking", "caller_name", "caller_number", "components", "dialled_number", "ended_heard_at",
                  "first_received_at", "heard", "id", "key", "known_at", "last_received_at", "offers", "recording",
                  "standing", "told_start_at", "visits", "voicemails")  # fmt: skip
 
@@ -65,7 +65,7 @@ class Call:
         self.voicemails: dict[datetime | None, Message] = {}
         self.components: tuple[str, ...] = ()
         self.recording: str | None = None
-        self._answers = Answers({}, ())
+        self._answers = NOBODY
         self._settle()
 
     # --- hearing -------------------------------------------------------------------------------------
@@ -81,7 +81,7 @@ class Call:
             self._note(event)
         self._take(event)
         self._settle()
-        self.ended_heard_at = event.received_at if self.state() == "ended" else None
+        self.ended_heard_at = event.received_at if self._state == "ended" else None
         return True
 
     def is_full_for(self, event: AnyEvent) -> bool:
@@ -147,7 +147,6 @@ class Call:
         return visit
 
     def _ring(self, offer: Offer, event: Rang) -> None:
-        self._settle()
         late_news = len({*offer.rings, event.fingerprint}) <= len(offer.ring_endings())
         again = event.fingerprint in offer.rings
         if not again:
@@ -158,11 +157,16 @@ class Call:
             return
         if late_news and not again:
             return
-        if offer.endings and self.state() == "ended":
+        if offer.endings and self._is_over():
             return
         offer.ringing_since, offer.ring_places = event.received_at, event.places
         offer.rung_at += (event.received_at,)
         self.standing = event.places or self.standing
+
+    def _is_over(self) -> bool:
+        """Whether it had ended before this event, should the event have opened no visit."""
+        self._settle()
+        return self._state == "ended"
 
     def _rings_again(self, event: Rang) -> bool:
         """A ring byte for byte like an earlier one is news once that ring ended unanswered and the call lives on."""
@@ -190,6 +194,8 @@ class Call:
 
     def _summarise(self, event: Summarised) -> None:
         self._visit(event.place).summarise(event)
+        if not any(offer.ringing_since for offer in self.offers.values()):
+            return
         self._settle()
         self._stop_rings((event.place,))
         if self._is_summed_up():
@@ -235,22 +241,26 @@ class Call:
 
     def _settle(self) -> None:
         """Works out once what every part of the call asks of the whole."""
-        answered = [offer for offer in self.offers.values() if offer.answered]
+        offers, visits = self.offers.values(), self.visits
+        answered = [offer for offer in offers if offer.answered]
         self._answerers: dict[Place, list[Offer]] = {}
         for offer in answered:
-            for place in offer.answer_places:
+            for place in offer.answered_at or offer.places:
                 self._answerers.setdefault(place, []).append(offer)
-        self._answered = {place for place, visit in self.visits.items() if self._find_answered(visit)}
-        self._summed_up = bool(self._answered) and all(self.visits[place].summary for place in self._answered)
+        self._answered = {place for place, visit in visits.items() if self._find_answered(visit)}
+        self._summed_up = bool(self._answered) and all(visits[place].summary for place in self._answered)
         self._talking = {offer.agent: offer for offer in answered if self._find_talking(offer)}
-        self._ringing = {offer.agent: offer for offer in self.offers.values() if offer.ringing_since}
+        self._ringing = {offer.agent: offer for offer in offers if offer.ringing_since}
         self._state: CallState = self._find_state()
-        self._settle_answers(answered)
+        self._is_answered = bool(answered or self._answered)
+        self._has_fresh_answers = False
 
-    def _settle_answers(self, answered: list[Offer]) -> None:
-        summaries = [summary for summary in self._summaries(tuple(self.visits)) if is_answer(summary)]
-        self._is_answered = bool(answered or summaries)
-        answers = Answers.of(answered, summaries)
+    def _freshen_answers(self) -> None:
+        """Works out who answered when, which only a missed ring asks; what was missed hangs on that."""
+        answered = [offer for offer in self.offers.values() if offer.answered]
+        summaries = [summary for summary in self._summaries(self.visits) if is_answer(summary)]
+        answers = Answers.of(answered, summaries) if answered or summaries else NOBODY
+        self._has_fresh_answers = True
         if answers != self._answers:
             self._answers = answers
             for offer in self.offers.values():
@@ -262,17 +272,17 @@ class Call:
 
     def _find_talking(self, offer: Offer) -> bool:
         """A summary closes every offer in its visit, and the last one those outside any visit."""
-        if not offer.answer_places and self._summed_up:
+        if not offer.talks_on():
             return False
-        if any(self.visits[place].summary for place in offer.answer_places):
-            return False
-        return offer.talks_on()
+        places = offer.answered_at or offer.places
+        if not places:
+            return not self._summed_up
+        return not any(self.visits[place].summary for place in places)
 
     def _find_state(self) -> CallState:
         if self._talking:
             return "talking"
-        waits = self._waits()
-        rings = self._ringing.values()
+        waits, rings = self._waits(), self._ringing.values()
         # A ring byte for byte like one that has ended may be a redelivery: it alone keeps no call alive.
         if rings and (waits or any(len(offer.rings) > len(offer.ring_endings()) for offer in rings)):
             return "ringing"
@@ -302,7 +312,7 @@ class Call:
     def _waits(self) -> bool:
         if self._answered:
             return False
-        return any(not visit.summary and not visit.timed_out for visit in self.visits.values())
+        return any(visit.summary is None and not visit.timed_out for visit in self.visits.values())
 
     def is_talking(self, offer: Offer) -> bool:
         """Answered, and neither its own completions nor a summary has ended it."""
@@ -332,6 +342,8 @@ class Call:
         """Rings that ended unanswered, but for those that ended because somebody else answered."""
         if not offer.inbound:
             return 0
+        if not self._has_fresh_answers:
+            self._freshen_answers()
         if not offer.endings and not self.is_offer_answered(offer) and self.offer_state(offer) == "ended":
             return int(not self._answers.elsewhere(offer.agent, None))
         if offer.missed is None:
@@ -339,7 +351,7 @@ class Call:
             offer.missed = sum(not self._answers.elsewhere(offer.agent, end) for end in ends)
         return offer.missed
 
-    def _summaries(self, places: tuple[Place, ...]) -> Iterator[Summarised]:
+    def _summaries(self, places: Iterable[Place]) -> Iterator[Summarised]:
         for place in places:
             if summary := self.visits[place].summary:
                 yield summary
@@ -409,7 +421,7 @@ class Call:
     @property
     def answered_at(self) -> datetime | None:
         known = [at for offer in self.offers.values() if (at := offer.answer_at)]
-        known += [s.connected_at for s in self._summaries(tuple(self.visits)) if s.connected_at]
+        known += [s.connected_at for s in self._summaries(self.visits) if s.connected_at]
         return min(known, default=None)
 
     @property
@@ -418,7 +430,7 @@ class Call:
         if self.ended_heard_at is None:
             return None
         ends = [offer.ended_at for offer in self.offers.values() if offer.ended_at]
-        for summary in self._summaries(tuple(self.visits)):
+        for summary in self._summaries(self.visits):
             if end := later(summary.call_started_at, summary.call_duration_ms):
                 ends.append(end)
         return max(ends, default=self.ended_heard_at)
@@ -431,13 +443,15 @@ class Call:
         talks = [talk for offer in self.offers.values() if (talk := offer.talk_ms()) is not None]
         if talks:
             return sum(talks)
-        told = [s.talk_ms for s in self._summaries(tuple(self.visits)) if s.talk_ms is not None]
+        told = [s.talk_ms for s in self._summaries(self.visits) if s.talk_ms is not None]
         return max(told, default=None)
 
     # --- what shows right now ------------------------------------------------------------------------
 
     def phones(self) -> dict[str, tuple[OfferState, datetime]]:
         """What each agent on this call does and since when; agents whose part has ended are left out."""
+        if not self._talking and not self._ringing:
+            return {}
         busy = {agent: (self.offer_state(offer), self._talking_since(offer)) for agent, offer in self._talking.items()}
         for agent, offer in self._ringing.items():
             if agent not in busy and self.state() != "ended" and offer.ringing_since:

@@ -13,7 +13,7 @@ import msgspec
 Direction = Literal["inbound", "outbound"]
 
 
-class Place(msgspec.Struct, frozen=True, order=True):
+class Place(msgspec.Struct, frozen=True, order=True, cache_hash=True):
     """A queue or a ring group, by the name that the PBX gives it."""
 
     kind: Literal["queue", "ring_group"]

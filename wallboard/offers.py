@@ -101,11 +101,11 @@ class Offer:
             self.ringing_since = None
             self._settle()
 
-    def talk_endings(self) -> list[Ending]:
+    def talk_endings(self) -> tuple[Ending, ...]:
         """The completions that ended a talk; the others ended rings (call-model.md, "Offers")."""
         return self._talk_endings
 
-    def ring_endings(self) -> list[Ending]:
+    def ring_endings(self) -> tuple[Ending, ...]:
         """The completions that ended a ring nobody answered: one missed ring each."""
         return self._ring_endings
 
@@ -118,16 +118,29 @@ class Offer:
         return self._talks_on
 
     def _settle(self) -> None:
-        answers = (*self.answers, *(at for at in (ending.answer_at for ending in self.endings) if at))
-        self.answered = self.answered_heard or any(ending.answered for ending in self.endings)
-        self.answer_at: datetime | None = min(answers, default=None)
-        self.ended_at: datetime | None = max((ending.end_at for ending in self.endings if ending.end_at), default=None)
-        ends_talk = [self.answered and _ends_talk(ending, self.answer_at) for ending in self.endings]
-        self._talk_endings = [ending for ending, talk in zip(self.endings, ends_talk, strict=True) if talk]
-        self._ring_endings = [ending for ending, talk in zip(self.endings, ends_talk, strict=True) if not talk]
+        self.missed = None
+        if self.endings:
+            self._settle_endings()
+            return
+        self.answered = self.answered_heard
+        self.answer_at: datetime | None = min(self.answers, default=None)
+        self.ended_at: datetime | None = None
+        self._talk_endings: tuple[Ending, ...] = ()
+        self._ring_endings: tuple[Ending, ...] = ()
+        self._talk_ms: int | None = None
+        self._talks_on = self.answered
+
+    def _settle_endings(self) -> None:
+        endings = self.endings
+        answers = (*self.answers, *[at for ending in endings if (at := ending.answer_at)])
+        self.answered = self.answered_heard or any([ending.answered for ending in endings])
+        self.answer_at = min(answers, default=None)
+        self.ended_at = max([ending.end_at for ending in endings if ending.end_at], default=None)
+        talks = [self.answered and _ends_talk(ending, self.answer_at) for ending in endings]
+        self._talk_endings = tuple([ending for ending, talk in zip(endings, talks, strict=True) if talk])
+        self._ring_endings = tuple([ending for ending, talk in zip(endings, talks, strict=True) if not talk])
         self._talk_ms = self._sum_talk()
         self._talks_on = self.answered and not self._is_over()
-        self.missed = None
 
     def _sum_talk(self) -> int | None:
         talks: dict[datetime | None, int] = {}
@@ -171,6 +184,9 @@ class Answers(msgspec.Struct, frozen=True):
             return others > 0
         first = next((when for when, who in self.known if who != agent), None)
         return first is not None and end >= first - ELSEWHERE
+
+
+NOBODY = Answers({}, ())
 
 
 class Message(msgspec.Struct, frozen=True):
