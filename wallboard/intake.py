@@ -129,7 +129,9 @@ class Intake:
 
     async def open(self) -> None:
         """Replays the journal; JournalError if it cannot be opened."""
-        await self._journal.open(self.apply)
+        with self.board.in_bulk():
+            await self._journal.open(self.apply)
+        self._catch_up()
         self.refused = int(self._journal.noted("refused") or 0)
         noted = self._journal.noted("refused_at")
         self.refused_at = datetime.fromisoformat(noted) if noted else None
@@ -138,6 +140,14 @@ class Intake:
             with suppress(JournalUnavailable):
                 await self._tell_step(now - last)
         self.ready = True
+
+    def _catch_up(self) -> None:
+        while self.board.is_behind:
+            try:
+                self.board.catch_up()
+            except Exception as error:  # noqa: BLE001 - the per-event guard
+                self.poisoned += 1
+                log.error("call left behind", **traced(error))
 
     async def accept(self, raw: bytes, meaning: str | None) -> Receipt:
         """Durable and on the board when it returns; Unreadable once it is in quarantine; JournalUnavailable."""

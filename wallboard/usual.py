@@ -119,7 +119,8 @@ class Pbx:
         """To the quarter of an hour that `at` lies in: no zone changes its hour but where a quarter begins."""
         local = at.astimezone(self._zone)
         self._hour = (local.date(), local.hour)
-        self._since = at.astimezone(UTC).replace(minute=at.minute // 15 * 15, second=0, microsecond=0)
+        at = at.astimezone(UTC)
+        self._since = at.replace(minute=at.minute // 15 * 15, second=0, microsecond=0)
         self._until = self._since + _QUARTER
 
     def step_clock(self, by: timedelta) -> None:
