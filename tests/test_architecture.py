@@ -26,6 +26,7 @@ ORDER = [
     "journal.custody",
     "journal.sqlite",
     "offers",
+    "rest",
     "calls",
     "way",
     "ledger",

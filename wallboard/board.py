@@ -6,7 +6,7 @@ ended) is settled by `settle(now)`, forwards and backwards, from the events' own
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, OrderedDict, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
@@ -26,6 +26,8 @@ from wallboard.usual import Pbx
 
 _AGENT_REMEMBERED = timedelta(days=7)
 _MOST_BEHIND = 5_000
+_AWAKE_WHEN_OVER = 1_000
+"""So many calls that ended last are not at rest: late news is of them, and pages show the last 200."""
 _NEVER, _QUARTER, _MICROSECOND = datetime.min.replace(tzinfo=UTC), timedelta(minutes=15), timedelta(microseconds=1)
 _PRECEDENCE: dict[OfferState, int] = {"talking": 3, "dialling": 2, "ringing": 1, "ended": 0}
 
@@ -104,6 +106,8 @@ class Board:
         self._behind: dict[str, Call] = {}
         self._news: set[str] = set()
         self._most_behind = 1
+        self._over: OrderedDict[str, Call] = OrderedDict()
+        self._looked_at: deque[Call] = deque()
         self._quarter = (_NEVER, _NEVER, date.min)
 
     # --- applying ------------------------------------------------------------------------------------
@@ -119,6 +123,8 @@ class Board:
         if call is None:
             call = self._namesakes.begin(event)
             self.calls[call.key] = call
+        elif call.is_at_rest:
+            self._wake(call)
         news = self._hear(call, event)
         self._set_phones(call, call.phones(), at)
         self._behind.pop(call.key, None)
@@ -246,9 +252,29 @@ class Board:
         self._unshelve(call)
         state = call.state()
         if state != "ended":
+            self._over.pop(call.key, None)
             self._shelves.put(call, state)
-        elif call.counts:
-            self.book.post(call, self._contributions[call.key][0])
+            return
+        if call.counts:
+            self.book.post(call, self._day_counted(call))
+        self._over[call.key] = call
+        self._over.move_to_end(call.key)
+        if len(self._over) > _AWAKE_WHEN_OVER:
+            self._rest(self._over.popitem(last=False)[1])
+
+    def _day_counted(self, call: Call) -> date:
+        """The day that the call counts in."""
+        known = self._contributions.get(call.key)
+        return known[0] if known is not None else self._day_of(call.started_at)
+
+    def _rest(self, call: Call) -> None:
+        """What the call adds to its day is a function of the call, and need not be kept either."""
+        self._contributions.pop(call.key, None)
+        call.rest(self._looked_at)
+
+    def _wake(self, call: Call) -> None:
+        self._contributions[call.key] = (self._day_of(call.started_at), contribution(call))
+        call.wake()
 
     def _unshelve(self, call: Call) -> None:
         self.book.withdraw(call)
@@ -279,7 +305,7 @@ class Board:
                 self._set_phones(call, {}, ended_at)
 
     def _count_presumed(self, call: Call, by: int) -> None:
-        day = self._contributions[call.key][0]
+        day = self._day_counted(call)
         if by > 0:
             self.book.post(call, day)
         else:
@@ -311,8 +337,13 @@ class Board:
         """
         self.catch_up()
         for call in self.calls.values():
+            was_at_rest = call.is_at_rest
+            if was_at_rest:
+                self._wake(call)
             if call.step_clock(by):
                 self._count_anew(call)
+            if was_at_rest:
+                self._rest(call)
         for agent in self.agents.values():
             agent.heard_at += by
             agent.idle_since = agent.idle_since and agent.idle_since + by
@@ -335,7 +366,7 @@ class Board:
         if presumed:
             self._count_presumed(call, 1)
         elif call.counts and call.state() == "ended":
-            self.book.post(call, self._contributions[call.key][0])
+            self.book.post(call, self._day_counted(call))
 
     # --- forgetting ----------------------------------------------------------------------------------
 
@@ -356,11 +387,14 @@ class Board:
     def _forget_day(self, day: date, at: datetime) -> None:
         for call_id in self.days[day].call_ids:
             call = self.calls.get(call_id)
-            if call is None or self._contributions[call_id][0] != day:
+            if call is None or self._day_counted(call) != day:
                 continue
             self._unshelve(call)
-            self._set_phones(call, {}, at)
-            del self.calls[call_id], self._contributions[call_id]
+            if not call.is_at_rest:
+                self._set_phones(call, {}, at)
+            del self.calls[call_id]
+            self._over.pop(call_id, None)
+            self._contributions.pop(call_id, None)
             self._namesakes.forget(call)
             self.callers.forget(call)
             for recorded_at in call.voicemails:

@@ -7,9 +7,10 @@ on arrival.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from wallboard.events import (
     Answered,
@@ -24,6 +25,7 @@ from wallboard.events import (
     VoicemailLeft,
 )
 from wallboard.offers import NOBODY, Answers, Ending, Message, Offer, Visit, is_answer, later, span_ms
+from wallboard.rest import Kept, fold, kept_offers, kept_visits, unfold
 
 CallState = Literal["waiting", "ringing", "talking", "ended"]
 OfferState = Literal["ringing", "dialling", "talking", "ended"]
@@ -38,13 +40,21 @@ MOST_VISITS = 50
 MOST_BODIES_OF_AN_OFFER = 200
 
 
+# What a call lays off when it rests, and takes up again as soon as somebody asks: what it heard, and what that means.
+_HEARD = ("caller_name", "caller_number", "components", "dialled_number", "heard", "known_at", "offers", "recording",
+          "standing", "visits")  # fmt: skip
+_MEANT = ("_answered", "_answerers", "_answers", "_has_fresh_answers", "_is_answered", "_ringing", "_summed_up",
+          "_talking")  # fmt: skip
+_MOST_LOOKED_AT = 1_000
+_LAID_OFF = frozenset((*_HEARD, *_MEANT))
+_NO_MESSAGES: dict[datetime | None, Message] = {}  # of every call that has none; never written to
+
+
 class Call:
     """Everything with one `unique_call_id`."""
 
-    __slots__ = ("_answered", "_answerers", "_answers", "_has_fresh_answers", "_is_answered", "_ringing", "_state",
-                 "_summed_up", "_talking", "caller_name", "caller_number", "components", "dialled_number", "ended_heard_at",
-                 "first_received_at", "heard", "id", "key", "known_at", "last_received_at", "offers", "recording",
-                 "standing", "told_start_at", "visits", "voicemails")  # fmt: skip
+    __slots__ = ("_folded", "_looked_at", "_state", "ended_heard_at", "first_received_at", "id", "key",
+                 "last_received_at", "told_start_at", "voicemails", *_HEARD, *_MEANT)  # fmt: skip
 
     def __init__(self, id: str, received_at: datetime, key: str | None = None) -> None:
         self.id = id
@@ -62,9 +72,61 @@ class Call:
         self.offers: dict[str, Offer] = {}
         self.visits: dict[Place, Visit] = {}
         self.standing: tuple[Place, ...] = ()
-        self.voicemails: dict[datetime | None, Message] = {}
+        self.voicemails = _NO_MESSAGES
         self.components: tuple[str, ...] = ()
         self.recording: str | None = None
+        self._folded: bytes | None = None
+        self._answers = NOBODY
+        self._settle()
+
+    # --- resting -------------------------------------------------------------------------------------
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Also while somebody looks at it."""
+        return self._folded is not None
+
+    def rest(self, looked_at: deque[Call]) -> None:
+        """Folds up what was heard. A look unfolds it, and `looked_at`, which the calls of a board share, says which
+        were looked at last; the others are folded up again.
+        """
+        self._looked_at = looked_at
+        kept = Kept(
+            heard=self.heard,
+            known_at=self.known_at,
+            caller_number=self.caller_number,
+            caller_name=self.caller_name,
+            dialled_number=self.dialled_number,
+            offers=kept_offers(self.offers.values()),
+            visits=kept_visits(self.visits.values()),
+            standing=self.standing,
+            components=self.components,
+            recording=self.recording,
+        )
+        self._folded = fold(kept)
+        self.lay_off()
+
+    def wake(self) -> None:
+        """It is to hear again, so what was folded up will not be true any more."""
+        if self._folded is None:
+            return
+        if isinstance(self, AtRest):
+            self._take_up(self._folded)
+        self._folded = None
+
+    def lay_off(self) -> None:
+        """Lets go of what is folded up."""
+        for name in _LAID_OFF:
+            delattr(self, name)
+        self.__class__ = AtRest
+
+    def _take_up(self, folded: bytes) -> None:
+        self.__class__ = Call
+        kept = unfold(folded)
+        for name in _HEARD:
+            setattr(self, name, getattr(kept, name))
+        self.offers = {offer.agent: offer.unfolded() for offer in kept.offers}
+        self.visits = {visit.place: visit.unfolded() for visit in kept.visits}
         self._answers = NOBODY
         self._settle()
 
@@ -72,6 +134,7 @@ class Call:
 
     def hear(self, event: AnyEvent) -> bool:
         """Takes one event in; False if it is a redelivery that told nothing."""
+        self.wake()
         self.last_received_at = event.received_at
         known = event.fingerprint in self.heard
         if known and not (isinstance(event, Rang) and self._rings_again(event)):
@@ -120,6 +183,8 @@ class Call:
                 self._summarise(event)
             case VoicemailLeft():
                 message = Message(event.dialled_number, event.received_at, event.link)
+                if not self.voicemails:
+                    self.voicemails = {}
                 self.voicemails.setdefault(event.recorded_at, message)
             case Recorded():
                 self.recording = event.link or self.recording
@@ -223,6 +288,7 @@ class Call:
 
     def step_clock(self, by: timedelta) -> bool:
         """Moves what was read from our own clock; True if the numbers hang on that, for want of the PBX's word."""
+        self.wake()
         by_our_clock = self.told_start_at is None or self.ended_at == self.ended_heard_at
         if self.known_at == self.first_received_at:
             self.known_at += by
@@ -476,6 +542,31 @@ class Call:
     def visit_since(self, visit: Visit) -> datetime:
         """When the caller began to wait there."""
         return visit.entered_at or self.started_at
+
+
+class AtRest(Call):
+    """A call whose parts are folded up. A look makes it a plain call again, which looks at nothing so closely:
+    `__getattr__` makes every attribute of its class slower, those that are there too.
+    """
+
+    __slots__ = ()
+
+    if not TYPE_CHECKING:  # or no misspelt attribute would be noticed
+
+        def __getattr__(self, name: str) -> object:
+            """Called only for an attribute that is not there."""
+            if name not in _LAID_OFF or self._folded is None:
+                raise AttributeError(name)
+            self._take_up(self._folded)
+            self._looked_at.append(self)
+            if len(self._looked_at) > _MOST_LOOKED_AT:
+                _rest_again(self._looked_at.popleft())
+            return getattr(self, name)
+
+
+def _rest_again(call: Call) -> None:
+    if call.is_at_rest and not isinstance(call, AtRest):
+        call.lay_off()
 
 
 def _places(event: AnyEvent) -> tuple[Place, ...]:

@@ -16,7 +16,7 @@ ELSEWHERE = timedelta(seconds=2)
 _MILLISECOND = timedelta(milliseconds=1)
 
 
-class Ending(msgspec.Struct, frozen=True):
+class Ending(msgspec.Struct, frozen=True, array_like=True):
     """What one distinct completion said; equal endings are one, however often the body came."""
 
     end_at: datetime | None
@@ -79,7 +79,7 @@ class Offer:
         self.endings: tuple[Ending, ...] = ()
         self.missed: int | None = None
         """How many of `ring_endings` were missed, as the call last counted; `None` where it must count anew."""
-        self._settle()
+        self.settle()
 
     @property
     def answer_places(self) -> tuple[Place, ...]:
@@ -92,14 +92,14 @@ class Offer:
         self.talking_heard_at = self.talking_heard_at or heard_at
         if connected_at is not None and connected_at not in self.answers:
             self.answers += (connected_at,)
-        self._settle()
+        self.settle()
 
     def complete(self, ending: Ending) -> None:
         """A ring or a talk ended; what was told before changes nothing."""
         if ending not in self.endings:
             self.endings += (ending,)
             self.ringing_since = None
-            self._settle()
+            self.settle()
 
     def talk_endings(self) -> tuple[Ending, ...]:
         """The completions that ended a talk; the others ended rings (call-model.md, "Offers")."""
@@ -117,7 +117,8 @@ class Offer:
         """Answered, and no completion ends it. A later answer than every end is a talk anew (transferred back)."""
         return self._talks_on
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
+        """Works out what the bodies say together."""
         self.missed = None
         if self.endings:
             self._settle_endings()
