@@ -30,6 +30,7 @@ ORDER = [
     "journal.sqlite",
     "journal.upkeep",
     "offers",
+    "rest",
     "calls",
     "way",
     "ledger",

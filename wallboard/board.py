@@ -6,8 +6,9 @@ ended) is settled by `settle(now)`, forwards and backwards, from the events' own
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Set
+from collections import Counter, OrderedDict, deque
+from collections.abc import Callable, Iterator, Set
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 import msgspec
@@ -15,7 +16,7 @@ import msgspec
 from wallboard.callbacks.callers import Callers
 from wallboard.callbacks.phone import HOME
 from wallboard.calls import MOST_BODIES, Call, CallState, OfferState
-from wallboard.events import AnyEvent, OfferEvent, Place, Summarised, VoicemailLeft
+from wallboard.events import AnyEvent, ComponentPassed, OfferEvent, Place, Summarised, VoicemailLeft
 from wallboard.ledger import Book
 from wallboard.limits import MOST, Kind, Limit, Names
 from wallboard.namesakes import Namesakes
@@ -24,6 +25,10 @@ from wallboard.totals import Contribution, Day, Thresholds, contribution
 from wallboard.usual import Pbx, PbxTold
 
 _AGENT_REMEMBERED = timedelta(days=7)
+_MOST_BEHIND = 5_000
+_AWAKE_WHEN_OVER = 1_000
+"""So many calls that ended last are not at rest: late news is of them, and pages show the last 200."""
+_NEVER, _QUARTER, _MICROSECOND = datetime.min.replace(tzinfo=UTC), timedelta(minutes=15), timedelta(microseconds=1)
 _PRECEDENCE: dict[OfferState, int] = {"talking": 3, "dialling": 2, "ringing": 1, "ended": 0}
 
 
@@ -119,13 +124,19 @@ class Board:
         self._contributions: dict[str, tuple[date, Contribution]] = {}
         self._voicemail_days: dict[tuple[str, datetime | None], date] = {}
         self._shelves = Shelves(rules.timeout)
+        self._behind: dict[str, Call] = {}
+        self._news: set[str] = set()
+        self._most_behind = 1
+        self._over: OrderedDict[str, Call] = OrderedDict()
+        self._looked_at: deque[Call] = deque()
+        self._quarter = (_NEVER, _NEVER, date.min)
 
     # --- applying ------------------------------------------------------------------------------------
 
     def apply(self, event: AnyEvent) -> bool:
         """Folds one event in; False if it was a redelivery that told nothing."""
-        self.last_event_at = event.received_at
-        self._turn_day(event.received_at)
+        at = self.last_event_at = event.received_at
+        self._turn_day(at)
         event = self._names.within(event)
         call = self._namesakes.call_of(event)
         self.pbx.hear(event, begins_call=call is None)
@@ -133,22 +144,52 @@ class Board:
         if call is None:
             call = self._namesakes.begin(event)
             self.calls[call.key] = call
+        elif call.is_at_rest:
+            self._wake(call)
+        news = self._hear(call, event)
+        self._set_phones(call, call.phones(), at)
+        self._behind.pop(call.key, None)
+        self._behind[call.key] = call
+        if len(self._behind) >= self._most_behind:
+            self.catch_up()
+        return news
+
+    def _hear(self, call: Call, event: AnyEvent) -> bool:
         if call.is_full_for(event):
             self._names.pass_over("call_events")
             call.hear_no_more(event)
-            self._shelve(call, event.received_at)
             return True
-        news = call.hear(event)
-        if news:
-            self._note_names(event)
-            self._count(call)
-            self.callers.hold(call)
-            if isinstance(event, VoicemailLeft):
-                self._count_voicemail(call, event)
-        else:
-            self.book.repeat(self.rules.day_of(event.received_at))
-        self._shelve(call, event.received_at)
-        return news
+        if not call.hear(event):
+            self.book.repeat(self._day_of(event.received_at))
+            return False
+        self._news.add(call.key)
+        self._note_names(event)
+        if isinstance(event, VoicemailLeft):
+            self._count_voicemail(call, event)
+        return True
+
+    @contextmanager
+    def in_bulk(self) -> Iterator[None]:
+        """While nobody looks, sums and shelves follow a call once for many of its events; `settle` brings all up."""
+        self._most_behind = _MOST_BEHIND
+        try:
+            yield
+        finally:
+            self._most_behind = 1
+
+    @property
+    def is_behind(self) -> bool:
+        return bool(self._behind)
+
+    def catch_up(self) -> None:
+        """Brings sums, shelves and callers up to what the calls have heard; should it raise, the rest stays behind."""
+        while self._behind:
+            call = self._behind.pop(next(iter(self._behind)))
+            if call.key in self._news:
+                self._news.discard(call.key)
+                self._count(call)
+                self.callers.hold(call)
+            self._shelve(call)
 
     def limits(self, today: date) -> dict[Kind, Limit]:
         """How many names of each kind, and events of one call, are kept apart, and how often more came today."""
@@ -166,9 +207,13 @@ class Board:
             self.places.update(dict.fromkeys(event.places, event.received_at))
         elif isinstance(event, Summarised):
             self.places[event.place] = event.received_at
+        elif isinstance(event, ComponentPassed):
+            for place in (event.entered, event.timed_out):
+                if place is not None:
+                    self.places.setdefault(place, event.received_at)
 
     def _count(self, call: Call) -> None:
-        day, after = self.rules.day_of(call.started_at), contribution(call)
+        day, after = self._day_of(call.started_at), contribution(call)
         before = self._contributions.get(call.key)
         if before == (day, after):
             return
@@ -179,18 +224,16 @@ class Board:
         self.day(day).move(call.key, after, 1, same)
         self.day(day).call_ids.add(call.key)
         self._contributions[call.key] = (day, after)
-        self.places.update(
-            {visit.place: call.last_received_at for visit in after.visits if visit.place not in self.places}
-        )
 
     def _count_voicemail(self, call: Call, event: VoicemailLeft) -> None:
         key = (call.key, event.recorded_at)
         if key in self._voicemail_days:
             return
-        day = self._voicemail_days[key] = self.rules.day_of(event.recorded_at or event.received_at)
+        day = self._voicemail_days[key] = self._day_of(event.recorded_at or event.received_at)
         box = event.dialled_number
         admitted = box and self._names.admit("voicemail_boxes", box, event.received_at)
         self.day(day).voicemails[admitted] += 1
+        self.callers.hold(call)
         self.callers.file_voicemail(call, event.recorded_at, admitted)
 
     def voicemails_of(self, day: date) -> Counter[str]:
@@ -208,20 +251,51 @@ class Board:
             sums = self.days[day] = Day(self.rules.thresholds)
         return sums
 
+    def _day_of(self, moment: datetime) -> date:
+        """The same as the rules say, remembered for a quarter of an hour: no zone changes its offset within one."""
+        since, until, day = self._quarter
+        if since <= moment < until:
+            return day
+        at = moment.astimezone(UTC)
+        since = at.replace(minute=at.minute // 15 * 15, second=0, microsecond=0)
+        until, day = since + _QUARTER, self.rules.day_of(moment)
+        if self.rules.day_of(since) == self.rules.day_of(until - _MICROSECOND):
+            self._quarter = since, until, day
+        return day
+
     def lose(self, lost: int, noticed_at: datetime) -> None:
         """The journal was found damaged, and `lost` entries of it are gone: the numbers are too small by them."""
         self.day(self.rules.day_of(noticed_at)).losses.append(lost)
 
     # --- what is live --------------------------------------------------------------------------------
 
-    def _shelve(self, call: Call, at: datetime) -> None:
+    def _shelve(self, call: Call) -> None:
         self._unshelve(call)
         state = call.state()
         if state != "ended":
+            self._over.pop(call.key, None)
             self._shelves.put(call, state)
-        elif call.counts:
-            self.book.post(call, self._contributions[call.key][0])
-        self._set_phones(call, call.phones(), at)
+            return
+        if call.counts:
+            self.book.post(call, self._day_counted(call))
+        self._over[call.key] = call
+        self._over.move_to_end(call.key)
+        if len(self._over) > _AWAKE_WHEN_OVER:
+            self._rest(self._over.popitem(last=False)[1])
+
+    def _day_counted(self, call: Call) -> date:
+        """The day that the call counts in."""
+        known = self._contributions.get(call.key)
+        return known[0] if known is not None else self._day_of(call.started_at)
+
+    def _rest(self, call: Call) -> None:
+        """What the call adds to its day is a function of the call, and need not be kept either."""
+        self._contributions.pop(call.key, None)
+        call.rest(self._looked_at)
+
+    def _wake(self, call: Call) -> None:
+        self._contributions[call.key] = (self._day_of(call.started_at), contribution(call))
+        call.wake()
 
     def _unshelve(self, call: Call) -> None:
         self.book.withdraw(call)
@@ -243,6 +317,7 @@ class Board:
 
     def settle(self, now: datetime) -> None:
         """Presumes ended what has been silent for too long at `now`, and takes that back where it was not."""
+        self.catch_up()
         for call, ended_at in self._shelves.settle(now):
             self._count_presumed(call, -1 if ended_at is None else 1)
             if ended_at is None:
@@ -251,7 +326,7 @@ class Board:
                 self._set_phones(call, {}, ended_at)
 
     def _count_presumed(self, call: Call, by: int) -> None:
-        day = self._contributions[call.key][0]
+        day = self._day_counted(call)
         if by > 0:
             self.book.post(call, day)
         else:
@@ -281,9 +356,15 @@ class Board:
 
         Everything moves alike, so what lies in order of its last news stays in that order.
         """
+        self.catch_up()
         for call in self.calls.values():
+            was_at_rest = call.is_at_rest
+            if was_at_rest:
+                self._wake(call)
             if call.step_clock(by):
                 self._count_anew(call)
+            if was_at_rest:
+                self._rest(call)
         for agent in self.agents.values():
             agent.heard_at += by
             agent.idle_since = agent.idle_since and agent.idle_since + by
@@ -306,7 +387,7 @@ class Board:
         if presumed:
             self._count_presumed(call, 1)
         elif call.counts and call.state() == "ended":
-            self.book.post(call, self._contributions[call.key][0])
+            self.book.post(call, self._day_counted(call))
 
     # --- outliving the events ------------------------------------------------------------------------
 
@@ -331,22 +412,28 @@ class Board:
 
     def forget_before(self, day: date, at: datetime) -> None:
         """Forgets the calls of all days before `day`, though no event has come since to turn the page."""
+        self.catch_up()
         for old in [known for known in self.days if known < day]:
             self._forget_day(old, at)
 
     def erase(self, ids: Set[str], is_theirs: Callable[[str | None], bool]) -> None:
         """Forgets whose the calls of these ids were; the numbers stay."""
-        for call in self.calls.values():
-            if call.id in ids:
-                call.erase(is_theirs)
-                self.callers.hold(call)
+        for call in [known for known in self.calls.values() if known.id in ids]:
+            was_at_rest = call.is_at_rest
+            if was_at_rest:
+                self._wake(call)
+            call.erase(is_theirs)
+            self.callers.hold(call)
+            if was_at_rest:
+                self._rest(call)
 
     # --- forgetting ----------------------------------------------------------------------------------
 
     def _turn_day(self, received_at: datetime) -> None:
-        day = self.rules.day_of(received_at)
+        day = self._day_of(received_at)
         if self._newest_day is not None and day <= self._newest_day:
             return
+        self.catch_up()
         self._newest_day = day
         for old in [known for known in self.days if known < day - timedelta(days=1)]:
             self._forget_day(old, received_at)
@@ -359,11 +446,14 @@ class Board:
     def _forget_day(self, day: date, at: datetime) -> None:
         for call_id in self.days[day].call_ids:
             call = self.calls.get(call_id)
-            if call is None or self._contributions[call_id][0] != day:
+            if call is None or self._day_counted(call) != day:
                 continue
             self._unshelve(call)
-            self._set_phones(call, {}, at)
-            del self.calls[call_id], self._contributions[call_id]
+            if not call.is_at_rest:
+                self._set_phones(call, {}, at)
+            del self.calls[call_id]
+            self._over.pop(call_id, None)
+            self._contributions.pop(call_id, None)
             self._namesakes.forget(call)
             self.callers.forget(call)
             for recorded_at in call.voicemails:

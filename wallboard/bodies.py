@@ -7,6 +7,8 @@ from hashlib import blake2b
 from itertools import chain
 from typing import Any
 
+import msgspec
+
 DEEPEST = 32
 MOST_EVENTS = 1_000
 
@@ -19,6 +21,26 @@ class Unreadable(Exception):
 
 def decode(raw: bytes) -> list[Body]:
     """The event objects of one body, an array of events being several; `Unreadable` tells what is wrong."""
+    body = _plain(raw)
+    return _examined(raw) if body is None else [body]
+
+
+def _plain(raw: bytes) -> Body | None:
+    """What nearly every body is, four times as fast: one object without an escape. `None` if it may be anything else.
+
+    msgspec is as strict as we are, but of duplicate keys it keeps the last: then fewer quotation marks come out of it
+    than went in.
+    """
+    if b"\\" in raw or raw.count(b"{") + raw.count(b"[") > DEEPEST:
+        return None
+    try:
+        body = _PLAIN.decode(raw)
+        return body if _ENCODED.encode(body).count(b'"') == raw.count(b'"') else None
+    except (msgspec.MsgspecError, UnicodeDecodeError, OverflowError):
+        return None
+
+
+def _examined(raw: bytes) -> list[Body]:
     try:
         text = raw.decode("utf-8-sig")
         value = _DECODER.decode(text)
@@ -40,8 +62,11 @@ def decode(raw: bytes) -> list[Body]:
 
 def fingerprint(body: Body) -> int:
     """64 bits that are equal for equal content, however it was spaced or ordered."""
-    text = _ENCODER.encode(body)
-    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big")
+    try:
+        content = _SORTED.encode(body)
+    except (UnicodeEncodeError, OverflowError):  # half a surrogate pair, or a number of more than 64 bits
+        content = _ENCODER.encode(body).encode()
+    return int.from_bytes(blake2b(content, digest_size=8).digest(), "big")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> Body:
@@ -62,6 +87,8 @@ def _integer(digits: str) -> int | float:
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant, parse_int=_integer)
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
+_PLAIN, _ENCODED = msgspec.json.Decoder(Body), msgspec.json.Encoder()
+_SORTED = msgspec.msgpack.Encoder(order="sorted")
 
 
 def _depth(value: object) -> int:

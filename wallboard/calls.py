@@ -7,9 +7,10 @@ on arrival.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -25,7 +26,8 @@ from wallboard.events import (
     Summarised,
     VoicemailLeft,
 )
-from wallboard.offers import Answers, Ending, Message, Offer, Visit, is_answer, later, span_ms
+from wallboard.offers import NOBODY, Answers, Ending, Message, Offer, Visit, is_answer, later, span_ms
+from wallboard.rest import Kept, fold, kept_offers, kept_visits, unfold
 
 CallState = Literal["waiting", "ringing", "talking", "ended"]
 OfferState = Literal["ringing", "dialling", "talking", "ended"]
@@ -40,13 +42,21 @@ MOST_VISITS = 50
 MOST_BODIES_OF_AN_OFFER = 200
 
 
+# What a call lays off when it rests, and takes up again as soon as somebody asks: what it heard, and what that means.
+_HEARD = ("caller_name", "caller_number", "components", "dialled_number", "heard", "known_at", "offers", "recording",
+          "standing", "visits")  # fmt: skip
+_MEANT = ("_answered", "_answerers", "_answers", "_has_fresh_answers", "_is_answered", "_ringing", "_summed_up",
+          "_talking")  # fmt: skip
+_MOST_LOOKED_AT = 1_000
+_LAID_OFF = frozenset((*_HEARD, *_MEANT))
+_NO_MESSAGES: dict[datetime | None, Message] = {}  # of every call that has none; never written to
+
+
 class Call:
     """Everything with one `unique_call_id`."""
 
-    __slots__ = ("_answered", "_answerers", "_answers", "_is_answered", "_ringing", "_state", "_summed_up", "_talking",
-                 "caller_name", "caller_number", "components", "dialled_number", "ended_heard_at",
-                 "first_received_at", "heard", "id", "key", "known_at", "last_received_at", "offers", "recording",
-                 "standing", "told_start_at", "visits", "voicemails")  # fmt: skip
+    __slots__ = ("_folded", "_looked_at", "_state", "ended_heard_at", "first_received_at", "id", "key",
+                 "last_received_at", "told_start_at", "voicemails", *_HEARD, *_MEANT)  # fmt: skip
 
     def __init__(self, id: str, received_at: datetime, key: str | None = None) -> None:
         self.id = id
@@ -64,16 +74,69 @@ class Call:
         self.offers: dict[str, Offer] = {}
         self.visits: dict[Place, Visit] = {}
         self.standing: tuple[Place, ...] = ()
-        self.voicemails: dict[datetime | None, Message] = {}
+        self.voicemails = _NO_MESSAGES
         self.components: tuple[str, ...] = ()
         self.recording: str | None = None
-        self._answers = Answers({}, ())
+        self._folded: bytes | None = None
+        self._answers = NOBODY
+        self._settle()
+
+    # --- resting -------------------------------------------------------------------------------------
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Also while somebody looks at it."""
+        return self._folded is not None
+
+    def rest(self, looked_at: deque[Call]) -> None:
+        """Folds up what was heard. A look unfolds it, and `looked_at`, which the calls of a board share, says which
+        were looked at last; the others are folded up again.
+        """
+        self._looked_at = looked_at
+        kept = Kept(
+            heard=self.heard,
+            known_at=self.known_at,
+            caller_number=self.caller_number,
+            caller_name=self.caller_name,
+            dialled_number=self.dialled_number,
+            offers=kept_offers(self.offers.values()),
+            visits=kept_visits(self.visits.values()),
+            standing=self.standing,
+            components=self.components,
+            recording=self.recording,
+        )
+        self._folded = fold(kept)
+        self.lay_off()
+
+    def wake(self) -> None:
+        """It is to hear again, so what was folded up will not be true any more."""
+        if self._folded is None:
+            return
+        if isinstance(self, AtRest):
+            self._take_up(self._folded)
+        self._folded = None
+
+    def lay_off(self) -> None:
+        """Lets go of what is folded up."""
+        for name in _LAID_OFF:
+            delattr(self, name)
+        self.__class__ = AtRest
+
+    def _take_up(self, folded: bytes) -> None:
+        self.__class__ = Call
+        kept = unfold(folded)
+        for name in _HEARD:
+            setattr(self, name, getattr(kept, name))
+        self.offers = {offer.agent: offer.unfolded() for offer in kept.offers}
+        self.visits = {visit.place: visit.unfolded() for visit in kept.visits}
+        self._answers = NOBODY
         self._settle()
 
     # --- hearing -------------------------------------------------------------------------------------
 
     def hear(self, event: AnyEvent) -> bool:
         """Takes one event in; False if it is a redelivery that told nothing."""
+        self.wake()
         self.last_received_at = event.received_at
         known = event.fingerprint in self.heard
         if known and not (isinstance(event, Rang) and self._rings_again(event)):
@@ -83,7 +146,7 @@ class Call:
             self._note(event)
         self._take(event)
         self._settle()
-        self.ended_heard_at = event.received_at if self.state() == "ended" else None
+        self.ended_heard_at = event.received_at if self._state == "ended" else None
         return True
 
     def is_full_for(self, event: AnyEvent) -> bool:
@@ -122,6 +185,8 @@ class Call:
                 self._summarise(event)
             case VoicemailLeft():
                 message = Message(event.dialled_number, event.received_at, event.link)
+                if not self.voicemails:
+                    self.voicemails = {}
                 self.voicemails.setdefault(event.recorded_at, message)
             case Recorded():
                 self.recording = event.link or self.recording
@@ -149,7 +214,6 @@ class Call:
         return visit
 
     def _ring(self, offer: Offer, event: Rang) -> None:
-        self._settle()
         late_news = len({*offer.rings, event.fingerprint}) <= len(offer.ring_endings())
         again = event.fingerprint in offer.rings
         if not again:
@@ -160,11 +224,16 @@ class Call:
             return
         if late_news and not again:
             return
-        if offer.endings and self.state() == "ended":
+        if offer.endings and self._is_over():
             return
         offer.ringing_since, offer.ring_places = event.received_at, event.places
         offer.rung_at += (event.received_at,)
         self.standing = event.places or self.standing
+
+    def _is_over(self) -> bool:
+        """Whether it had ended before this event, should the event have opened no visit."""
+        self._settle()
+        return self._state == "ended"
 
     def _rings_again(self, event: Rang) -> bool:
         """A ring byte for byte like an earlier one is news once that ring ended unanswered and the call lives on."""
@@ -192,6 +261,8 @@ class Call:
 
     def _summarise(self, event: Summarised) -> None:
         self._visit(event.place).summarise(event)
+        if not any(offer.ringing_since for offer in self.offers.values()):
+            return
         self._settle()
         self._stop_rings((event.place,))
         if self._is_summed_up():
@@ -219,6 +290,7 @@ class Call:
 
     def step_clock(self, by: timedelta) -> bool:
         """Moves what was read from our own clock; True if the numbers hang on that, for want of the PBX's word."""
+        self.wake()
         by_our_clock = self.told_start_at is None or self.ended_at == self.ended_heard_at
         if self.known_at == self.first_received_at:
             self.known_at += by
@@ -252,22 +324,26 @@ class Call:
 
     def _settle(self) -> None:
         """Works out once what every part of the call asks of the whole."""
-        answered = [offer for offer in self.offers.values() if offer.answered]
+        offers, visits = self.offers.values(), self.visits
+        answered = [offer for offer in offers if offer.answered]
         self._answerers: dict[Place, list[Offer]] = {}
         for offer in answered:
-            for place in offer.answer_places:
+            for place in offer.answered_at or offer.places:
                 self._answerers.setdefault(place, []).append(offer)
-        self._answered = {place for place, visit in self.visits.items() if self._find_answered(visit)}
-        self._summed_up = bool(self._answered) and all(self.visits[place].summary for place in self._answered)
+        self._answered = {place for place, visit in visits.items() if self._find_answered(visit)}
+        self._summed_up = bool(self._answered) and all(visits[place].summary for place in self._answered)
         self._talking = {offer.agent: offer for offer in answered if self._find_talking(offer)}
-        self._ringing = {offer.agent: offer for offer in self.offers.values() if offer.ringing_since}
+        self._ringing = {offer.agent: offer for offer in offers if offer.ringing_since}
         self._state: CallState = self._find_state()
-        self._settle_answers(answered)
+        self._is_answered = bool(answered or self._answered)
+        self._has_fresh_answers = False
 
-    def _settle_answers(self, answered: list[Offer]) -> None:
-        summaries = [summary for summary in self._summaries(tuple(self.visits)) if is_answer(summary)]
-        self._is_answered = bool(answered or summaries)
-        answers = Answers.of(answered, summaries)
+    def _freshen_answers(self) -> None:
+        """Works out who answered when, which only a missed ring asks; what was missed hangs on that."""
+        answered = [offer for offer in self.offers.values() if offer.answered]
+        summaries = [summary for summary in self._summaries(self.visits) if is_answer(summary)]
+        answers = Answers.of(answered, summaries) if answered or summaries else NOBODY
+        self._has_fresh_answers = True
         if answers != self._answers:
             self._answers = answers
             for offer in self.offers.values():
@@ -279,17 +355,17 @@ class Call:
 
     def _find_talking(self, offer: Offer) -> bool:
         """A summary closes every offer in its visit, and the last one those outside any visit."""
-        if not offer.answer_places and self._summed_up:
+        if not offer.talks_on():
             return False
-        if any(self.visits[place].summary for place in offer.answer_places):
-            return False
-        return offer.talks_on()
+        places = offer.answered_at or offer.places
+        if not places:
+            return not self._summed_up
+        return not any(self.visits[place].summary for place in places)
 
     def _find_state(self) -> CallState:
         if self._talking:
             return "talking"
-        waits = self._waits()
-        rings = self._ringing.values()
+        waits, rings = self._waits(), self._ringing.values()
         # A ring byte for byte like one that has ended may be a redelivery: it alone keeps no call alive.
         if rings and (waits or any(len(offer.rings) > len(offer.ring_endings()) for offer in rings)):
             return "ringing"
@@ -319,7 +395,7 @@ class Call:
     def _waits(self) -> bool:
         if self._answered:
             return False
-        return any(not visit.summary and not visit.timed_out for visit in self.visits.values())
+        return any(visit.summary is None and not visit.timed_out for visit in self.visits.values())
 
     def is_talking(self, offer: Offer) -> bool:
         """Answered, and neither its own completions nor a summary has ended it."""
@@ -349,6 +425,8 @@ class Call:
         """Rings that ended unanswered, but for those that ended because somebody else answered."""
         if not offer.inbound:
             return 0
+        if not self._has_fresh_answers:
+            self._freshen_answers()
         if not offer.endings and not self.is_offer_answered(offer) and self.offer_state(offer) == "ended":
             return int(not self._answers.elsewhere(offer.agent, None))
         if offer.missed is None:
@@ -356,7 +434,7 @@ class Call:
             offer.missed = sum(not self._answers.elsewhere(offer.agent, end) for end in ends)
         return offer.missed
 
-    def _summaries(self, places: tuple[Place, ...]) -> Iterator[Summarised]:
+    def _summaries(self, places: Iterable[Place]) -> Iterator[Summarised]:
         for place in places:
             if summary := self.visits[place].summary:
                 yield summary
@@ -426,7 +504,7 @@ class Call:
     @property
     def answered_at(self) -> datetime | None:
         known = [at for offer in self.offers.values() if (at := offer.answer_at)]
-        known += [s.connected_at for s in self._summaries(tuple(self.visits)) if s.connected_at]
+        known += [s.connected_at for s in self._summaries(self.visits) if s.connected_at]
         return min(known, default=None)
 
     @property
@@ -435,7 +513,7 @@ class Call:
         if self.ended_heard_at is None:
             return None
         ends = [offer.ended_at for offer in self.offers.values() if offer.ended_at]
-        for summary in self._summaries(tuple(self.visits)):
+        for summary in self._summaries(self.visits):
             if end := later(summary.call_started_at, summary.call_duration_ms):
                 ends.append(end)
         return max(ends, default=self.ended_heard_at)
@@ -448,13 +526,15 @@ class Call:
         talks = [talk for offer in self.offers.values() if (talk := offer.talk_ms()) is not None]
         if talks:
             return sum(talks)
-        told = [s.talk_ms for s in self._summaries(tuple(self.visits)) if s.talk_ms is not None]
+        told = [s.talk_ms for s in self._summaries(self.visits) if s.talk_ms is not None]
         return max(told, default=None)
 
     # --- what shows right now ------------------------------------------------------------------------
 
     def phones(self) -> dict[str, tuple[OfferState, datetime]]:
         """What each agent on this call does and since when; agents whose part has ended are left out."""
+        if not self._talking and not self._ringing:
+            return {}
         busy = {agent: (self.offer_state(offer), self._talking_since(offer)) for agent, offer in self._talking.items()}
         for agent, offer in self._ringing.items():
             if agent not in busy and self.state() != "ended" and offer.ringing_since:
@@ -479,6 +559,31 @@ class Call:
     def visit_since(self, visit: Visit) -> datetime:
         """When the caller began to wait there."""
         return visit.entered_at or self.started_at
+
+
+class AtRest(Call):
+    """A call whose parts are folded up. A look makes it a plain call again, which looks at nothing so closely:
+    `__getattr__` makes every attribute of its class slower, those that are there too.
+    """
+
+    __slots__ = ()
+
+    if not TYPE_CHECKING:  # or no misspelt attribute would be noticed
+
+        def __getattr__(self, name: str) -> object:
+            """Called only for an attribute that is not there."""
+            if name not in _LAID_OFF or self._folded is None:
+                raise AttributeError(name)
+            self._take_up(self._folded)
+            self._looked_at.append(self)
+            if len(self._looked_at) > _MOST_LOOKED_AT:
+                _rest_again(self._looked_at.popleft())
+            return getattr(self, name)
+
+
+def _rest_again(call: Call) -> None:
+    if call.is_at_rest and not isinstance(call, AtRest):
+        call.lay_off()
 
 
 def _places(event: AnyEvent) -> tuple[Place, ...]:

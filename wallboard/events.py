@@ -13,14 +13,14 @@ import msgspec
 Direction = Literal["inbound", "outbound"]
 
 
-class Place(msgspec.Struct, frozen=True, order=True):
+class Place(msgspec.Struct, frozen=True, order=True, cache_hash=True, array_like=True):
     """A queue or a ring group, by the name that the PBX gives it."""
 
     kind: Literal["queue", "ring_group"]
     name: str
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True):
+class Event(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """What every event carries.
 
     `fingerprint` is the same for two bodies of the same content. It tells a redelivery from news, but not

@@ -6,7 +6,8 @@ Rules: pbx-webhooks.md ("Traps" and the older dialect). What cannot be read is `
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Any
+from functools import lru_cache
+from typing import Any, Literal
 
 from wallboard.bodies import Body
 from wallboard.events import Direction, Place
@@ -41,6 +42,27 @@ def clean(text: str) -> str | None:
     return line if line and line.lower() != "null" else None
 
 
+# The events of one call come close together, and say much the same; so they also share what they say.
+_cleaned = lru_cache(maxsize=4096)(clean)
+
+
+@lru_cache(maxsize=4096)
+def _moment(text: str, zone: tzinfo) -> datetime | None:
+    """In UTC; `zone` is that of a text without one."""
+    try:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=zone)
+        return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+@lru_cache(maxsize=1024)
+def _place(kind: Literal["queue", "ring_group"], name: str) -> Place:
+    return Place(kind, name)
+
+
 class Fields:
     """One body's fields under today's names, each absent (`None`) in all the ways the PBX says so."""
 
@@ -60,12 +82,14 @@ class Fields:
 
     def text(self, name: str) -> str | None:
         """Cleaned of control and bidi characters, one line, at most 200 characters."""
-        value = self._value(name)
+        value = self._body.get(name)
+        if value is None or value == "" or value == "null":
+            value = self._value(name)
+        if isinstance(value, str):
+            return _cleaned(value) if len(value) <= LONGEST_TEXT else clean(value)
         if isinstance(value, int) and not isinstance(value, bool):
             return str(value)
-        if not isinstance(value, str):
-            return None
-        return clean(value)
+        return None
 
     def first_text(self, name: str) -> str | None:
         """The first of a list of texts, or the bare text where there is no list."""
@@ -86,12 +110,8 @@ class Fields:
         text = self.text(name)
         if text is None:
             return None
-        try:
-            moment = datetime.fromisoformat(text)
-            if moment.tzinfo is None:
-                moment = moment.replace(tzinfo=self._zone)
-            moment = moment.astimezone(UTC)
-        except (ValueError, OverflowError):
+        moment = _moment(text, self._zone)
+        if moment is None:
             return None
         return moment if -LONGEST_AHEAD <= self._received_at - moment <= LONGEST_AGO else None
 
@@ -111,12 +131,10 @@ class Fields:
 
     def places(self) -> tuple[Place, ...]:
         queue, group = self.text("queue_name"), self.text("ring_group_name")
-        named: list[Place] = []
-        if queue:
-            named.append(Place("queue", queue))
-        if group:
-            named.append(Place("ring_group", group))
-        return tuple(named)
+        if group is None:
+            return (_place("queue", queue),) if queue is not None else ()
+        named = _place("ring_group", group)
+        return (_place("queue", queue), named) if queue is not None else (named,)
 
     def common(self, received_at: datetime, mark: int) -> dict[str, Any]:
         return {
@@ -133,12 +151,12 @@ class Fields:
         agent = self.agent()
         if agent is None:
             return None
-        return self.common(received_at, mark) | {
-            "direction": direction,
-            "agent": agent,
-            "agent_name": self.text("user_name"),
-            "places": self.places() if direction == "inbound" else (),
-        }
+        offer = self.common(received_at, mark)
+        offer["direction"] = direction
+        offer["agent"] = agent
+        offer["agent_name"] = self.text("user_name")
+        offer["places"] = self.places() if direction == "inbound" else ()
+        return offer
 
     def end(self) -> dict[str, Any]:
         return {

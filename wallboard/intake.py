@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import structlog
@@ -40,6 +40,7 @@ _SHOWN = 20
 _UNKNOWN_TYPES = 50
 OTHER_TYPES = "(other types)"
 _FIELDS_SHOWN, _ITEMS_SHOWN, _TEXT_SHOWN = 60, 20, 400
+_SMALL = 4_096
 log = structlog.get_logger()
 
 
@@ -51,12 +52,29 @@ class Receipt(msgspec.Struct, frozen=True):
     unrecognised: int = 0
 
 
+_Outcome = Literal["accepted", "duplicates", "unrecognised"]
+_RECEIPTS: dict[_Outcome, Receipt] = {
+    "accepted": Receipt(accepted=1),
+    "duplicates": Receipt(duplicates=1),
+    "unrecognised": Receipt(unrecognised=1),
+}
+
+
+def _receipt(outcomes: list[_Outcome]) -> Receipt:
+    return Receipt(**{outcome: outcomes.count(outcome) for outcome in _RECEIPTS})
+
+
 class SeenType(msgspec.Struct):
-    """How often a type came, when last, and a sample of its last body (numbers as they came: mask before showing)."""
+    """How often a type came, when last, and its last body; a large one is cut at once."""
 
     count: int
     last_at: datetime
-    last_body: Body
+    last: Body
+
+    @property
+    def last_body(self) -> Body:
+        """A sample of the last body (numbers as they came: mask before showing)."""
+        return sample(self.last)
 
 
 class SetAside(msgspec.Struct, frozen=True):
@@ -129,7 +147,9 @@ class Intake:
 
     async def open(self) -> None:
         """Replays the journal; JournalError if it cannot be opened."""
-        await self._journal.open(self.apply)
+        with self.board.in_bulk():
+            await self._journal.open(self.apply)
+        self._catch_up()
         self.refused = int(self._journal.noted("refused") or 0)
         noted = self._journal.noted("refused_at")
         self.refused_at = datetime.fromisoformat(noted) if noted else None
@@ -138,6 +158,14 @@ class Intake:
             with suppress(JournalUnavailable):
                 await self._tell_step(now - last)
         self.ready = True
+
+    def _catch_up(self) -> None:
+        while self.board.is_behind:
+            try:
+                self.board.catch_up()
+            except Exception as error:  # noqa: BLE001 - the per-event guard
+                self.poisoned += 1
+                log.error("call left behind", **traced(error))
 
     async def accept(self, raw: bytes, meaning: str | None) -> Receipt:
         """Durable and on the board when it returns; Unreadable once it is in quarantine; JournalUnavailable."""
@@ -197,20 +225,19 @@ class Intake:
             self.quarantined += 1
             self._put_aside(entry, delivery.refusal)
             return Receipt()
-        counts = {"accepted": 0, "duplicates": 0, "unrecognised": 0}
         meaning = self._meaning(entry)
         try:
             bodies = decode(delivery.body)
         except Unreadable as error:
             bodies = []
             self._poison(entry, error)
-        for body in bodies:
-            counts[self._fold(entry, body, meaning)] += 1
-        self.accepted += counts["accepted"]
-        self.duplicates += counts["duplicates"]
-        self.unrecognised += counts["unrecognised"]
+        outcomes = [self._fold(entry, body, meaning) for body in bodies]
+        receipt = _RECEIPTS[outcomes[0]] if len(outcomes) == 1 else _receipt(outcomes)
+        self.accepted += receipt.accepted
+        self.duplicates += receipt.duplicates
+        self.unrecognised += receipt.unrecognised
         self._changed()
-        return Receipt(**counts)
+        return receipt
 
     def _heed(self, entry: Entry, remark: str) -> None:
         """The server's own words, by their names; one that this build does not know is set aside."""
@@ -225,8 +252,9 @@ class Intake:
             self._poison(entry, error)
         self._changed()
 
-    def _fold(self, entry: Entry, body: Body, meaning: tuple[str, str] | None) -> str:
-        self._see(type_of(body), body, entry.delivery.received_at)
+    def _fold(self, entry: Entry, body: Body, meaning: tuple[str, str] | None) -> _Outcome:
+        small = body if len(entry.delivery.body) <= _SMALL else sample(body)
+        self._see(type_of(body), small, entry.delivery.received_at)
         try:
             event = self._reader.read(body, entry.delivery.received_at, meaning)
             if isinstance(event, Unrecognised):
@@ -257,11 +285,13 @@ class Intake:
             return None
 
     def _see(self, kind: str, body: Body, at: datetime) -> None:
-        if kind not in self.types and kind not in EVENT_TYPES and self._unknown_types() >= _UNKNOWN_TYPES:
+        seen = self.types.get(kind)
+        if seen is None and kind not in EVENT_TYPES and self._unknown_types() >= _UNKNOWN_TYPES:
             kind = OTHER_TYPES
             self.types_beyond += 1
-        seen = self.types.setdefault(kind, SeenType(0, at, {}))
-        seen.count, seen.last_at, seen.last_body = seen.count + 1, at, sample(body)
+        if seen is None:
+            seen = self.types.setdefault(kind, SeenType(0, at, body))
+        seen.count, seen.last_at, seen.last = seen.count + 1, at, body
 
     def _unknown_types(self) -> int:
         return len(self.types.keys() - set(EVENT_TYPES))
@@ -301,7 +331,7 @@ class Intake:
         began_at = self.board.rules.starts_at(day)
         for seen in self.types.values():
             if seen.last_at < began_at:
-                seen.last_body = {}
+                seen.last = {}
         kept = [aside for aside in self.set_aside if aside.sequence > sequence]
         self.set_aside = deque(kept, maxlen=_SHOWN)
         self.board.forget_before(day, self._clock.now())
@@ -313,7 +343,7 @@ class Intake:
         self.board.erase(eraser.ids, eraser.is_number)
         self.board.callers.erase(eraser.is_marked, eraser.number_in)
         for seen in self.types.values():
-            seen.last_body = sample(eraser.erased(seen.last_body))
+            seen.last = eraser.erased(seen.last)
         self.set_aside = deque((_without(aside, eraser) for aside in self.set_aside), maxlen=_SHOWN)
         self._changed()
 

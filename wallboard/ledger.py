@@ -10,6 +10,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Container, Iterator
 from copy import copy
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
@@ -138,8 +139,7 @@ class Book:
     def post(self, call: Call, day: date) -> None:
         """Accounts for a call that is over."""
         self.withdraw(call)
-        part = account(call)
-        self._accounts[call.key] = (day, part)
+        self._accounts[call.key] = day, part = _shared(day, account(call))
         self._ledger(day).move(part, 1)
         if part.missing and call.state() == "ended":  # of one presumed ended nothing has come for long enough
             self._freshen(call.key, call.last_received_at)
@@ -181,6 +181,12 @@ class Book:
         self._fresh[key] = at
         while at - next(iter(self._fresh.values())) >= GRACE:
             self._fresh.popitem(last=False)
+
+
+@lru_cache(maxsize=4096)
+def _shared(day: date, part: Account) -> tuple[date, Account]:
+    """Most calls of a day owe the same; one object is kept for all of them."""
+    return day, part
 
 
 def trigger_of(event: AnyEvent) -> str | None:

@@ -77,7 +77,10 @@ class Names:
                 name = event.agent_name if kept == agent else None
                 return msgspec.structs.replace(event, agent=kept, agent_name=name, places=admitted)
             case Summarised(place=place, agent=agent):
-                return msgspec.structs.replace(event, place=self._place(place, at), agent=self._known_agent(agent))
+                called, admitted_place = self._known_agent(agent), self._place(place, at)
+                if called == agent and admitted_place is place:
+                    return event
+                return msgspec.structs.replace(event, place=admitted_place, agent=called)
             case ComponentPassed(component=component, entered=entered, timed_out=timed_out):
                 if entered is None and timed_out is None:
                     return msgspec.structs.replace(event, component=self.admit("components", component, at))

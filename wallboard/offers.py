@@ -16,7 +16,7 @@ ELSEWHERE = timedelta(seconds=2)
 _MILLISECOND = timedelta(milliseconds=1)
 
 
-class Ending(msgspec.Struct, frozen=True):
+class Ending(msgspec.Struct, frozen=True, array_like=True):
     """What one distinct completion said; equal endings are one, however often the body came."""
 
     end_at: datetime | None
@@ -79,7 +79,7 @@ class Offer:
         self.endings: tuple[Ending, ...] = ()
         self.missed: int | None = None
         """How many of `ring_endings` were missed, as the call last counted; `None` where it must count anew."""
-        self._settle()
+        self.settle()
 
     @property
     def answer_places(self) -> tuple[Place, ...]:
@@ -92,20 +92,20 @@ class Offer:
         self.talking_heard_at = self.talking_heard_at or heard_at
         if connected_at is not None and connected_at not in self.answers:
             self.answers += (connected_at,)
-        self._settle()
+        self.settle()
 
     def complete(self, ending: Ending) -> None:
         """A ring or a talk ended; what was told before changes nothing."""
         if ending not in self.endings:
             self.endings += (ending,)
             self.ringing_since = None
-            self._settle()
+            self.settle()
 
-    def talk_endings(self) -> list[Ending]:
+    def talk_endings(self) -> tuple[Ending, ...]:
         """The completions that ended a talk; the others ended rings (call-model.md, "Offers")."""
         return self._talk_endings
 
-    def ring_endings(self) -> list[Ending]:
+    def ring_endings(self) -> tuple[Ending, ...]:
         """The completions that ended a ring nobody answered: one missed ring each."""
         return self._ring_endings
 
@@ -117,17 +117,31 @@ class Offer:
         """Answered, and no completion ends it. A later answer than every end is a talk anew (transferred back)."""
         return self._talks_on
 
-    def _settle(self) -> None:
-        answers = (*self.answers, *(at for at in (ending.answer_at for ending in self.endings) if at))
-        self.answered = self.answered_heard or any(ending.answered for ending in self.endings)
-        self.answer_at: datetime | None = min(answers, default=None)
-        self.ended_at: datetime | None = max((ending.end_at for ending in self.endings if ending.end_at), default=None)
-        ends_talk = [self.answered and _ends_talk(ending, self.answer_at) for ending in self.endings]
-        self._talk_endings = [ending for ending, talk in zip(self.endings, ends_talk, strict=True) if talk]
-        self._ring_endings = [ending for ending, talk in zip(self.endings, ends_talk, strict=True) if not talk]
+    def settle(self) -> None:
+        """Works out what the bodies say together."""
+        self.missed = None
+        if self.endings:
+            self._settle_endings()
+            return
+        self.answered = self.answered_heard
+        self.answer_at: datetime | None = min(self.answers, default=None)
+        self.ended_at: datetime | None = None
+        self._talk_endings: tuple[Ending, ...] = ()
+        self._ring_endings: tuple[Ending, ...] = ()
+        self._talk_ms: int | None = None
+        self._talks_on = self.answered
+
+    def _settle_endings(self) -> None:
+        endings = self.endings
+        answers = (*self.answers, *[at for ending in endings if (at := ending.answer_at)])
+        self.answered = self.answered_heard or any([ending.answered for ending in endings])  # noqa: C419 - a third faster, for every event
+        self.answer_at = min(answers, default=None)
+        self.ended_at = max([ending.end_at for ending in endings if ending.end_at], default=None)
+        talks = [self.answered and _ends_talk(ending, self.answer_at) for ending in endings]
+        self._talk_endings = tuple([ending for ending, talk in zip(endings, talks, strict=True) if talk])
+        self._ring_endings = tuple([ending for ending, talk in zip(endings, talks, strict=True) if not talk])
         self._talk_ms = self._sum_talk()
         self._talks_on = self.answered and not self._is_over()
-        self.missed = None
 
     def _sum_talk(self) -> int | None:
         talks: dict[datetime | None, int] = {}
@@ -171,6 +185,9 @@ class Answers(msgspec.Struct, frozen=True):
             return others > 0
         first = next((when for when, who in self.known if who != agent), None)
         return first is not None and end >= first - ELSEWHERE
+
+
+NOBODY = Answers({}, ())
 
 
 class Message(msgspec.Struct, frozen=True):

@@ -27,7 +27,7 @@ CLOCKS_DIFFER_SECONDS = 30
 _DAYS_KEPT = timedelta(days=35)
 _WEEKS_COMPARED = 4
 _LONGEST_SILENCE = timedelta(hours=24)
-_HOUR = timedelta(hours=1)
+_HOUR, _QUARTER = timedelta(hours=1), timedelta(minutes=15)
 _ANSWERS_COMPARED, _ANSWERS_NEEDED = 20, 5
 _AGREEMENT_SECONDS = 10
 
@@ -123,13 +123,16 @@ class Pbx:
         self._events = Hours()
         self._calls = Hours()
         self._lags: deque[float] = deque(maxlen=_ANSWERS_COMPARED)
+        self._since = self._until = datetime.min.replace(tzinfo=UTC)
 
     def hear(self, event: AnyEvent, *, begins_call: bool) -> None:
         """Counts one event; `begins_call` if its call was not known before."""
-        local = event.received_at.astimezone(self._zone)
-        self._events.count(local.date(), local.hour)
+        at = event.received_at
+        if not self._since <= at < self._until:
+            self._turn_page(at)
+        self._events.count(*self._hour)
         if begins_call:
-            self._calls.count(local.date(), local.hour)
+            self._calls.count(*self._hour)
         if isinstance(event, Answered) and event.connected_at is not None:
             self._lags.append((event.received_at - event.connected_at).total_seconds())
 
@@ -141,6 +144,14 @@ class Pbx:
         self._events.take_up(told.events)
         self._calls.take_up(told.calls)
         self._lags.extend(told.lags)
+
+    def _turn_page(self, at: datetime) -> None:
+        """To the quarter of an hour that `at` lies in: no zone changes its hour but where a quarter begins."""
+        local = at.astimezone(self._zone)
+        self._hour = (local.date(), local.hour)
+        at = at.astimezone(UTC)
+        self._since = at.replace(minute=at.minute // 15 * 15, second=0, microsecond=0)
+        self._until = self._since + _QUARTER
 
     def step_clock(self, by: timedelta) -> None:
         """Restates by our own clock, which was stepped, how far the PBX's is from it."""

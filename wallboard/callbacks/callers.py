@@ -18,6 +18,7 @@ from wallboard.callbacks.phone import key_of
 from wallboard.calls import Call
 
 _KEPT_MARKS = 100
+_FEW = 4
 _REMEMBERED = timedelta(days=2)
 
 
@@ -31,7 +32,7 @@ class Callers:
     def __init__(self, country: str, short_abandon_ms: int) -> None:
         self._country = country
         self._short_abandon_ms = short_abandon_ms
-        self._calls: dict[str, dict[str, Call]] = {}
+        self._calls: dict[str, tuple[Call, ...]] = {}
         self._caller_of: dict[str, str] = {}
         self._parts: dict[str, Part] = {}
         self._marks: dict[str, list[Mark]] = {}
@@ -50,8 +51,9 @@ class Callers:
         caller, before = self._caller(call), self._caller_of.get(call.key)
         if before is not None and before != caller:
             self._let_go(call, before)
-        self._caller_of[call.key] = caller
-        self._calls.setdefault(caller, {})[call.key] = call
+        if before != caller:
+            self._caller_of[call.key] = caller
+            self._calls[caller] = (*self._calls.get(caller, ()), call)
         self._parts.pop(call.key, None)
         self._touch(caller)
 
@@ -107,9 +109,10 @@ class Callers:
 
     def _let_go(self, call: Call, caller: str) -> None:
         self._parts.pop(call.key, None)
-        calls = self._calls[caller]
-        del calls[call.key]
-        if not calls:
+        calls = tuple(other for other in self._calls[caller] if other is not call)
+        if calls:
+            self._calls[caller] = calls
+        else:
             del self._calls[caller]
         self._touch(caller)
 
@@ -125,6 +128,9 @@ class Callers:
             self._lines.pop(caller, None)
             if (line := self._line(caller)) is not None:
                 self._lines[caller] = line
+            elif len(calls := self._calls.get(caller, ())) <= _FEW:
+                for call in calls:  # of most callers nothing is shown: their parts are made again when they call again
+                    self._parts.pop(call.key, None)
         self._stale.clear()
         return self._lines.values()
 
@@ -137,7 +143,7 @@ class Callers:
         return sum(line.closed is None for line in self.lines())
 
     def calls_of(self, caller: str) -> Iterable[Call]:
-        return self._calls.get(caller, {}).values()
+        return sorted(self._calls.get(caller, ()), key=lambda call: (call.started_at, call.key))
 
     def new_voicemails(self) -> Counter[str | None]:
         """Voicemails that nobody has dealt with, by box: neither marked done nor left before the caller was reached."""
@@ -165,11 +171,11 @@ class Callers:
         calls = self._calls.get(caller)
         if not calls:
             return None
-        seen = [call for call in calls.values() if sees(call)]
+        seen = [call for call in calls if sees(call)]
         parts = [self._part(call) for call in seen]
         if not any(part.tries or part.voicemails for part in parts):
             return None
-        parts += [Part((), (), self._part(call).contacts) for call in calls.values() if call not in seen]
+        parts += [Part((), (), self._part(call).contacts) for call in calls if call not in seen]
         names = [(call.started_at, call.caller_name) for call in seen if call.caller_name and is_caller(call)]
         return line_of(caller, max(names)[1] if names else None, parts, self._marks.get(caller, []))
 

@@ -6,11 +6,12 @@ the other. What no phone can ring (withheld, "anonymous", a SIP name) has no key
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from importlib.resources import files
 
 import phonenumbers
-from phonenumbers import NumberParseException, PhoneNumberFormat
+from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, NumberParseException, PhoneMetadata, PhoneNumberFormat
 
 HOME = "AU"
 """Where the vendor sells its PBX: for a time zone that tells no country, such as UTC."""
@@ -27,6 +28,8 @@ def key_of(number: str | None, country: str) -> str | None:
         return None
     if len(digits) <= _EXTENSION_DIGITS and not number.startswith("+"):
         return digits
+    if number == f"+{digits}" and _is_whole(digits):
+        return number
     try:
         parsed = phonenumbers.parse(number, country)
     except NumberParseException:
@@ -34,6 +37,30 @@ def key_of(number: str | None, country: str) -> str | None:
     if not phonenumbers.is_possible_number(parsed):
         return digits
     return phonenumbers.format_number(parsed, PhoneNumberFormat.E164)
+
+
+def _is_whole(digits: str) -> bool:
+    """International and of a length that its country has: its own key, found in a twentieth of the time.
+
+    What may have a national prefix within, as some write +61 0 2..., is left to the library.
+    """
+    for length in (1, 2, 3):
+        regions = COUNTRY_CODE_TO_REGION_CODE.get(int(digits[:length]))
+        if regions is not None:
+            within, lengths = _plan(regions[0])
+            national = digits[length:]
+            return len(national) in lengths and national[0] != "0" and not (within and within.match(national))
+    return False
+
+
+@lru_cache(maxsize=512)
+def _plan(region: str) -> tuple[re.Pattern[str] | None, tuple[int, ...]]:
+    """What a national prefix looks like in a region, and how long its numbers are."""
+    plan = PhoneMetadata.metadata_for_region(region, None)
+    if plan is None or plan.general_desc is None:
+        return None, ()
+    prefix = plan.national_prefix_for_parsing
+    return re.compile(prefix) if prefix else None, tuple(plan.general_desc.possible_length)
 
 
 @lru_cache(maxsize=4096)

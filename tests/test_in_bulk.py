@@ -1,0 +1,81 @@
+"""A board that catches up now and then, as a start does, is the same as one that follows every event."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from random import Random
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from tests import floors
+from tests.test_against_reference import ORDERS, reused_ids
+from wallboard.board import Board, Rules
+from wallboard.events import AnyEvent
+from wallboard.parse import Reader, Unrecognised
+from wallboard.settings import parse_meaning
+from wallboard.state import state
+from wallboard.totals import AgentSums, VisitSums
+
+ZONE = ZoneInfo("Australia/Sydney")
+STEP = timedelta(hours=-3, minutes=-20)
+
+
+def events_of(seed: int, order: str) -> list[AnyEvent]:
+    """A floor, with ids used again on the next day."""
+    meanings = {name: parse_meaning(meaning) for name, meaning in floors.COMPONENTS.items()}
+    reader = Reader(zone=ZONE, components=meanings)
+    stream = floors.by_time([*floors.floor(seed, 25), *reused_ids(seed)])
+    read = [reader.read(body, at) for at, body in floors.deliveries(ORDERS[order](stream, seed))]
+    return [event for event in read if not isinstance(event, Unrecognised)]
+
+
+def folded(events: list[AnyEvent], step_after: int | None, looks: list[int], *, bulk: bool) -> Board:
+    board = Board(Rules(zone=ZONE))
+
+    def tell() -> None:
+        for n, event in enumerate(events):
+            board.apply(event)
+            if n in looks:
+                board.settle(event.received_at)
+            if n == step_after:
+                board.step_clock(STEP)
+
+    if not bulk:
+        tell()
+        return board
+    with board.in_bulk():
+        tell()
+    board.catch_up()
+    return board
+
+
+def vars_of(sums: VisitSums | AgentSums) -> list[Any]:
+    return [value for name in sums.__slots__ if isinstance(value := getattr(sums, name), int)]
+
+
+def all_of(board: Board, now: datetime) -> list[Any]:
+    """Everything that any screen is made from, in the order that screens would have it."""
+    document = state(board, now, sequence=0, webhooks={}, journal={}, formula="default")
+    lines = sorted(board.callers.lines(), key=lambda line: line.caller)
+    days = sorted((day for day in board.days.items() if day[1].offered or day[1].placed), key=lambda day: day[0])
+    sums: list[Any] = [(day, of.offered, of.answered, of.missed, of.placed, of.voicemails) for day, of in days]
+    sums += [(day, sums.ended, {place: vars_of(its) for place, its in sums.visits.items()}) for day, sums in days]
+    sums += [(day, {agent: vars_of(its) for agent, its in sums.agents.items()}) for day, sums in days]
+    offers = {key: [offer.rung_at for offer in call.offers.values()] for key, call in board.calls.items()}
+    presumed = [call.key for call in board.presumed_calls()]
+    return [document, lines, sums, presumed, offers, board.agents.keys(), board.places]
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("seed", range(6))
+def test_catching_up_now_and_then_gives_the_same(seed: int, order: str) -> None:
+    events, rng = events_of(seed, order), Random(seed)
+    now = events[-1].received_at + timedelta(seconds=1)
+    looks = rng.sample(range(len(events)), 3)
+    for step_after in (None, rng.randrange(len(events))):
+        eager = all_of(folded(events, step_after, looks, bulk=False), now)
+        hasty = all_of(folded(events, step_after, looks, bulk=True), now)
+        for ours, theirs in zip(hasty, eager, strict=True):
+            assert ours == theirs
