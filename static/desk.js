@@ -51,7 +51,17 @@
     stream.close();
     stream = null;
     failures += 1;
+    if (failures > 1) lookWhetherWeMayStay();
     retryAt = performance.now() + Math.min(LAST_RETRY, FIRST_RETRY * 2 ** (failures - 1)) * (0.7 + 0.6 * Math.random());
+  }
+
+  // An EventSource does not tell why it was refused: it may be that this browser was signed out.
+  function lookWhetherWeMayStay() {
+    fetch("/supervisor/stream", { method: "HEAD", cache: "no-store" })
+      .then((answer) => {
+        if (answer.status === 401) location.assign("/sign-in?next=" + encodeURIComponent(location.pathname + location.search));
+      })
+      .catch(() => {});
   }
 
   function check() {

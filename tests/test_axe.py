@@ -7,10 +7,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, ViewportSize
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize
 
 from tests.conftest import ROOT, Server
 from tests.samples import abandoned, answered, answered_call, body, missed, rang, summary
+from tests.signing import People, people
 
 AXE = (Path(ROOT) / "tests" / "vendor" / "axe.min.js").read_text()
 PAGES = [
@@ -29,7 +30,21 @@ PAGES = [
     "/supervisor/tvs/pair",
     "/diag",
     "/tv",
+    "/claim",
+    "/supervisor/account",
+    "/supervisor/people",
+    "/supervisor/keys",
+    "/supervisor/audit",
 ]
+SIGNED_IN = [
+    "/",
+    "/supervisor/account",
+    "/supervisor/people",
+    "/supervisor/people/viewer",
+    "/supervisor/keys",
+    "/supervisor/audit",
+]
+SIGNED_OUT = ["/sign-in", "/sign-in?kept=&next=/", "/sign-in?out", "/claim", "/claim#no-such-code"]
 SIZES: dict[str, ViewportSize] = {"desk": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
 STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
@@ -82,7 +97,8 @@ def test_axe_finds_nothing(page: Page, path: str, theme: str, size: str) -> None
 @pytest.mark.parametrize("theme", ["dark", "light"])
 def test_axe_finds_nothing_while_a_screen_is_paired(page: Page, server: Server, theme: str, size: str) -> None:
     """A wrong code, the right one, a pairing without a name, and the page and the list of what is paired."""
-    waiting = server.client.post("/tv/pairing", json={"width": 1, "height": 1}, headers={"Sec-Fetch-Site": "same-origin"})
+    ours = {"Sec-Fetch-Site": "same-origin"}
+    waiting = server.client.post("/tv/pairing", json={"width": 1, "height": 1}, headers=ours)
     page.goto("/supervisor/tvs/pair")
     page.wait_for_selector("html[data-link=live]", state="attached")
     for typed, then in (("XXXX XXXX", ".problem"), (waiting.json()["code"], "#pair-name")):
@@ -101,6 +117,42 @@ def test_axe_finds_nothing_while_a_screen_is_paired(page: Page, server: Server, 
     page.click("text=All TVs")
     page.wait_for_selector("text=Not heard since the start")
     assert findings(page) == []
+
+
+@pytest.fixture(scope="module")
+def staff(tmp_path_factory: pytest.TempPathFactory) -> Iterator[People]:
+    server = Server(tmp_path_factory.mktemp("axe-people")).start()
+    server.post(floor())
+    staff = people(server)
+    staff.client("admin").post("/supervisor/keys", data={"kind": "pbx", "name": "The PBX"})
+    yield staff
+    staff.close()
+    server.close()
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_axe_finds_nothing_for_who_is_signed_in_or_out(browser: Browser, staff: People, theme: str, size: str) -> None:
+    context = staff.browser(browser, "admin", SIZES[size], scheme=theme, bypass_csp=True)
+    found = {path: found_at(context, path) for path in SIGNED_IN}
+    context.clear_cookies()
+    found |= {path: found_at(context, path) for path in SIGNED_OUT}
+    context.close()
+    assert {path: what for path, what in found.items() if what} == {}
+
+
+def found_at(context: BrowserContext, path: str) -> list[str]:
+    page = context.new_page()
+    page.goto(path)
+    if path.startswith("/supervisor"):
+        page.wait_for_selector("html[data-link=live]", state="attached")
+    if "#" in path:
+        page.wait_for_selector("#trouble")
+    for summary_of in page.locator("main details > summary").all():
+        summary_of.click()
+    found = findings(page)
+    page.close()
+    return found
 
 
 def test_axe_finds_what_is_wrong(browser: Browser) -> None:

@@ -22,6 +22,7 @@ from wallboard.day.intervals import QUARTER, Cuts
 from wallboard.day.recount import RecountFailed, recount
 from wallboard.day.rows import row_of
 from wallboard.day.sheet import Sheet
+from wallboard.day.shelf import Shelf
 from wallboard.intake import Intake
 from wallboard.journal import Delivery, Entry
 from wallboard.journal.rows import to_row
@@ -302,7 +303,8 @@ def test_a_day_that_could_not_be_counted_is_tried_again_when_it_is_asked_for_aga
 
     async def ask_twice() -> None:
         path = tmp_path / "wallboard.db"
-        days = Days(Board(RULES), SqliteJournal(path), path, clock, READER, Terms(), retention_days=30)
+        shelf = Shelf(Archive(path), Terms())
+        days = Days(Board(RULES), SqliteJournal(path), path, clock, READER, Terms(), retention_days=30, shelf=shelf)
         with pytest.raises(RecountFailed, match="unable to open"):
             await ask(days)
         journal_of(path, [entry.delivery for entry in past.entries])

@@ -20,11 +20,12 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from wallboard.journal import EVENTS_LOST, Delivery, Entry
+from wallboard.journal import EVENTS_LOST, EVENTS_PURGED, Delivery, Entry
 from wallboard.journal.sqlite import SqliteJournal
+from wallboard.journal.upkeep import Upkeep
 
 NOW = datetime(2026, 11, 24, 1, 2, 3, tzinfo=UTC)
-NAME = "wallboard.db"
+NAME, KEPT = "wallboard.db", "board_saved"
 FILES = (NAME, f"{NAME}-wal", f"{NAME}.witness")
 BODIES = [b'{"type": "user_inbound", "n": %d, "x": "%s"}' % (n, b"x" * (n * 37 % 300)) for n in range(60)]
 BODIES[7] = b'{"long": "%s"}' % (b"y" * 20_000)
@@ -51,26 +52,36 @@ class Damage:
 
 @dataclass(frozen=True)
 class Opened:
-    """What one start found: the bodies in order, the losses told (in all), and the history's name."""
+    """What one start found: the bodies in order, the losses told (in all), and the history's name.
+
+    `purges` are the entries in which the journal tells what it has deleted on purpose.
+    """
 
     bodies: list[bytes]
     losses: list[int]
     epoch: str | None
+    purges: tuple[int, ...] = ()
 
 
-def make(folder: Path, bodies: Sequence[bytes] = BODIES, *, stopped: bool = False) -> None:
+def make(folder: Path, bodies: Sequence[bytes] = BODIES, *, stopped: bool = False, purged: int = 0) -> None:
     """A journal as a killed server leaves it: some rows in the file, the last ones in the WAL alone.
 
-    `stopped`: as one leaves it that was stopped, all in the file and no WAL.
+    `stopped`: as one leaves it that was stopped, all in the file and no WAL. `purged`: its first so many bodies were
+    deleted on purpose, but for every ninth, which is a remark that is kept.
     """
     async def run() -> None:
         journal = SqliteJournal(folder / "made" / NAME)
         await journal.open(lambda entry: None)
         few = max(1, len(bodies) // len(BODIES))  # bodies a commit, so that there are many commits, and not too many
         for first in range(0, len(bodies), few):
-            deliveries = [Delivery(received_at=NOW, body=body, meaning="m") for body in bodies[first : first + few]]
+            deliveries = [
+                Delivery(received_at=NOW, body=body, remark=KEPT if purged and n % 9 == 0 else None)
+                for n, body in enumerate(bodies[first : first + few], first)
+            ]
             await asyncio.gather(*map(journal.append, deliveries))
             if first == len(bodies) // 2:
+                if purged:
+                    await Upkeep(journal).purge(purged, "remains", NOW)
                 await journal.close()
                 await journal.open(lambda entry: None)
         if stopped:
@@ -104,7 +115,8 @@ def start(folder: Path, more: bytes | None = None) -> Opened:
 
     epoch = asyncio.run(run())
     told = [msgspec.json.decode(e.delivery.body)["lost"] for e in entries if e.delivery.remark == EVENTS_LOST]
-    return Opened([e.delivery.body for e in entries if e.delivery.remark is None], told, epoch)
+    bodies = [e.delivery.body for e in entries if e.delivery.remark in (None, KEPT)]
+    return Opened(bodies, told, epoch, tuple(e.sequence for e in entries if e.delivery.remark == EVENTS_PURGED))
 
 
 def undamaged(sound: Path) -> Opened:
@@ -124,12 +136,13 @@ def outcome(sound: Path, damage: Damage, before: Opened) -> str:
         again = start(folder, b"more")
         last = start(folder)
     missing = [body for body in before.bodies if body not in first.bodies]
+    gone = len(missing) + len(set(before.purges).difference(first.purges))
     assert [body for body in before.bodies if body in first.bodies] == first.bodies, "nothing new, nothing in disorder"
-    assert sum(first.losses) == len(missing), f"{len(missing)} are gone, {first.losses} were told"
+    assert sum(first.losses) == gone, f"{gone} are gone, {first.losses} were told"
     assert (first.epoch != before.epoch) == bool(first.losses), "the epoch changes with a loss, and only then"
     assert (again.bodies, again.losses, again.epoch) == ([*first.bodies, b"more"], first.losses, first.epoch)
     assert (last.bodies, last.losses, last.epoch) == (again.bodies, again.losses, again.epoch)
-    return f"{len(missing)} lost, and said so" if missing else "mended" if first.losses else "no harm"
+    return f"{gone} lost, and said so" if gone else "mended" if first.losses else "no harm"
 
 
 def everywhere(folder: Path, stride: int) -> Iterator[Damage]:
@@ -143,11 +156,11 @@ def main() -> None:
     stride = int(sys.argv[1]) if len(sys.argv) > 1 else 1
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     became: Counter[tuple[str, str, str]] = Counter()
-    for how in ("killed", "stopped"):
+    for how in ("killed", "stopped", "purged"):
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch) / "sound"
             folder.mkdir()
-            make(folder, stopped=how == "stopped")
+            make(folder, stopped=how == "stopped", purged=25 if how == "purged" else 0)
             before = undamaged(folder)
             for damage in everywhere(folder, stride):
                 try:

@@ -1,4 +1,4 @@
-"""The commands: serve, demo, simulate, replay, check; each reads its options and calls the module that does it."""
+"""The commands: serve, demo, simulate, replay, check, forget; each reads its options and calls what does it."""
 
 from __future__ import annotations
 
@@ -13,16 +13,23 @@ import tempfile
 import threading
 import time
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 from urllib.request import urlopen
 
 import click
+import msgspec
 import uvicorn
 
-from wallboard import __version__, replay, sender, simulator
+from wallboard import __version__, control, replay, sender, simulator
 from wallboard.application import create_app, settings_or_exit
+from wallboard.choices import rules_of
 from wallboard.connection import Connection, prepare
+from wallboard.erasing import NoNumber
+from wallboard.forgetting import erase_offline
+from wallboard.journal import JournalError, JournalUnavailable
+from wallboard.people.operating import NoAccount, address_of, link_offline
 from wallboard.server import Server
 from wallboard.settings import Settings, SettingsError, read_settings
 
@@ -132,6 +139,69 @@ def check() -> None:
     click.echo(f"journal: {settings.sqlite_path} can be written")
 
 
+@main.command()
+@click.option("--name", default="", help="Set a new password for this account, instead of making a new one.")
+def admin(name: str) -> None:
+    """Print a one-time link that makes an admin's account, or sets a password; good once, for 24 hours.
+
+    It works while the server runs and while it does not.
+    """
+    settings = _settings_or_exit()
+    path = settings.sqlite_path.resolve()
+    try:
+        said = _ask(path, "link", {"name": name}) or {"code": asyncio.run(link_offline(path, name))}
+    except (NoAccount, JournalError, JournalUnavailable) as error:
+        _end(str(error))
+    if "error" in said:
+        _end(said["error"])
+    click.echo(address_of(settings, said["code"]))
+
+
+@main.command()
+@click.argument("number")
+def forget(number: str) -> None:
+    """Erase one caller: every trace of NUMBER, and of the name that came with it.
+
+    Their calls stay in all figures, without number, name and recording. It works while the server runs and while it
+    does not. What the PBX sends afterwards is kept as always.
+    """
+    settings = _settings_or_exit()
+    found = _erase(settings, number)
+    if not any(found.values()):
+        click.echo("Nothing was found of that number.")
+        return
+    click.echo(f"Erased from {found['events']} event(s) of {found['calls']} call(s), with {found['marks']} mark(s).")
+
+
+def _erase(settings: Settings, number: str) -> dict[str, Any]:
+    path = settings.sqlite_path.resolve()
+    try:
+        said = _ask(path, "forget", {"number": number})
+        if said is None:
+            if not path.exists():
+                _end(f"DATABASE_URL: there is no journal at {path}.")
+            said = msgspec.to_builtins(asyncio.run(erase_offline(path, rules_of(settings), number)))
+    except (NoNumber, JournalError, JournalUnavailable) as error:
+        _end(str(error))
+    if "error" in said:
+        _end(said["error"])
+    return said
+
+
+def _ask(path: Path, route: str, value: dict[str, Any]) -> dict[str, Any] | None:
+    """The running server's answer, as soon as it has replayed its journal; `None` where none runs."""
+    while True:
+        try:
+            return control.ask(path, route, value)
+        except control.Starting:
+            time.sleep(0.5)
+
+
+def _end(text: str) -> NoReturn:
+    click.echo(text, err=True)
+    raise SystemExit(2) from None
+
+
 def _settings_or_exit() -> Settings:
     try:
         return read_settings()
@@ -169,7 +239,9 @@ def _serve(settings: Settings, keep_alive: int, started: Any = None) -> None:
     click.echo(f"wallboard {__version__} listens on http://{settings.host}:{settings.port}")
     if started is not None:
         started()
-    Server(config).run(sockets=[listening])
+    door = control.listen(settings.sqlite_path.resolve())
+    ended = partial(control.remove, settings.sqlite_path.resolve(), door)
+    Server(config, ended).run(sockets=[listening, *([door] if door else [])])
 
 
 def _listen(settings: Settings) -> socket.socket:

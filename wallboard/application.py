@@ -6,7 +6,7 @@ import asyncio
 import signal
 import sys
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -20,8 +20,9 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from wallboard.access.gate import PACKING, Gate, at_the_machine, machines
+from wallboard.access.gate import PACKING, Gate, at_the_machine, machines, operators
 from wallboard.access.origins import is_loopback
+from wallboard.access.visitors import visitor_of
 from wallboard.api import Api
 from wallboard.bell import Bell
 from wallboard.board import Board
@@ -32,19 +33,36 @@ from wallboard.boards.saving import Saving
 from wallboard.callbacks.pages import CallbackPages
 from wallboard.choices import boards_of, defaults_of, desk_rules_of, rules_of, terms_of
 from wallboard.clock import Clock
+from wallboard.control import OperatorsOnly, is_operator
 from wallboard.day.archive import Archive
 from wallboard.day.call_pages import CallPages
 from wallboard.day.days import Days
 from wallboard.day.pages import DayPages
+from wallboard.day.shelf import Shelf
 from wallboard.desk import Desk
+from wallboard.forgetting import Forgetting
 from wallboard.front import Front, descriptors
-from wallboard.intake import Intake
+from wallboard.intake import Intake, heard_by_all
 from wallboard.journal import JournalError, JournalUnavailable
 from wallboard.journal.sqlite import SqliteJournal, check
+from wallboard.journal.upkeep import Upkeep
 from wallboard.now.pages import NowPages
 from wallboard.pages import Pages
 from wallboard.parse import Reader
+from wallboard.people.account_pages import AccountPages
+from wallboard.people.accounts import FIRST
+from wallboard.people.asking import Asking
+from wallboard.people.attempts import Attempts
+from wallboard.people.audit_pages import AuditPages
+from wallboard.people.doors import Doors
+from wallboard.people.folds import People
+from wallboard.people.key_pages import KeyPages
+from wallboard.people.operating import Operating, address_of
+from wallboard.people.pages import PeoplePages
+from wallboard.people.reception import AT_THE_COMMAND_LINE, Reception
+from wallboard.people.times import Times
 from wallboard.render import Renderer
+from wallboard.retention import Retention
 from wallboard.screen import Source
 from wallboard.screens import Screens, build_of
 from wallboard.settings import Settings, SettingsError, read_settings, require_serving
@@ -106,7 +124,11 @@ def create_app(settings: Settings) -> Starlette:
         screens.follow()
         keys.follow()
 
-    intake = Intake(reader, board, journal, clock, changed, {**boards.remarks, **paired.remarks})
+    archive = Archive(settings.sqlite_path.resolve())
+    shelf = Shelf(archive, terms_of(settings))
+    people = People(clock, settings.secret_key, lambda key: gate.presence.dismiss(key))
+    remarks = heard_by_all(boards.remarks, paired.remarks, people.remarks)
+    intake = Intake(reader, board, journal, clock, changed, remarks, shelf.placed)
     saving = Saving(intake, boards)
     front = Front(descriptors())
     api = Api(settings, intake, journal, clock, screens, front)
@@ -115,33 +137,72 @@ def create_app(settings: Settings) -> Starlette:
     exchange = BoardExchange(desk, boards, saving)
     editor = BoardPages(settings, desk, board, boards, saving, screens)
     days = Days(
-        board, journal, settings.sqlite_path, clock, reader, terms_of(settings), retention_days=settings.retention_days
+        board,
+        journal,
+        settings.sqlite_path,
+        clock,
+        reader,
+        terms_of(settings),
+        retention_days=settings.retention_days,
+        shelf=shelf,
     )
+    upkeep = Upkeep(journal)
+    retention = Retention(intake, journal, upkeep, days, shelf, clock)
     day_pages = DayPages(desk, days)
-    call_pages = CallPages(desk, days, Archive(settings.sqlite_path.resolve()), reader, clock)
+    call_pages = CallPages(desk, days, archive, reader, clock)
     now = NowPages(desk, renderer.environment, board, journal, clock, desk_rules_of(settings))
     callbacks = CallbackPages(desk, renderer.environment, intake, journal, clock)
+    door = Door(
+        intake,
+        settings.pbx_tokens,
+        front,
+        is_key=people.is_pbx,
+        addresses=settings.pbx_addresses,
+        trusted=settings.trusted_proxies,
+    )
+    reception = Reception(people, intake, clock, Attempts())
+    who, times = Asking(settings.trusted_proxies), Times(clock, settings.zone)
     newcomers, televisions, enrolment = Newcomers(), Televisions(), Enrolment(intake, paired)
     tvs = (
-        Entrance(newcomers, keys, pages.draw, screens.build, lambda: intake.ready),
+        Entrance(newcomers, keys, pages.draw, screens.build, lambda: intake.ready, who.address),
         Admitting(newcomers, enrolment, boards, desk),
         TvReports(televisions, keys, desk, screens.build),
         TvPages(televisions, paired, enrolment, boards, desk, screens.tell, screens.build),
     )
-    door = Door(intake, settings.pbx_tokens, front)
-    parts = (door, pages, desk, now, callbacks, exchange, editor, day_pages, call_pages, *tvs, api)
+    doors = Doors(reception, people.cookies, who, pages.draw, lambda: intake.ready)
+    account_pages = AccountPages(desk, reception, people.cookies, who, times)
+    people_pages = PeoplePages(desk, reception, boards, who, times, clock, settings.public_url)
+    key_pages = KeyPages(
+        desk, reception, who, times, {"api": len(settings.api_tokens), "pbx": len(settings.pbx_tokens)}
+    )
+    audit_pages = AuditPages(desk, people.audit, times)
+    forgetting = Forgetting(intake, upkeep, days, clock)
+    operating = Operating(reception)
+    parts = (
+        door, pages, doors, desk, now, callbacks, exchange, editor, day_pages, call_pages, *tvs, account_pages,
+        people_pages, key_pages, audit_pages, operating, forgetting, api,
+    )  # fmt: skip
 
     def has_accounts() -> bool:
-        return False
+        return len(people.accounts) > 0
 
     def is_open() -> bool:
-        return is_loopback(settings.host) and not has_accounts()
+        return intake.ready and is_loopback(settings.host) and not has_accounts()
 
     gate = Gate(
-        [machines(settings.api_tokens), keys.identify, at_the_machine(is_open)],
+        [
+            operators(is_operator),
+            machines(settings.api_tokens, people.program),
+            people.signed_in,
+            keys.identify,
+            at_the_machine(is_open),
+        ],
         is_ready=lambda: intake.ready,
         has_accounts=has_accounts,
         page=pages.draw,
+        note=lambda request, what: people.audit.note(
+            visitor_of(request), "exported", what, kind="export", address=who.address(request)
+        ),
     )
 
     app = Starlette(
@@ -149,9 +210,23 @@ def create_app(settings: Settings) -> Starlette:
             *(gate.route(way) for part in parts for way in part.routes()),
             Mount("/static", StaticFiles(directory=STATIC), middleware=[PACKING]),
         ],
-        middleware=[Middleware(Walls, ancestors=settings.frame_ancestors), Middleware(OwnPagesOnly)],
+        middleware=[
+            Middleware(Walls, ancestors=settings.frame_ancestors),
+            Middleware(OwnPagesOnly),
+            Middleware(OperatorsOnly),
+        ],
         exception_handlers={Exception: _unexpected},
-        lifespan=_lifespan(intake, journal, screens, bell, front, days, partial(_take_boards, settings, saving)),
+        lifespan=_lifespan(
+            intake,
+            journal,
+            screens,
+            bell,
+            front,
+            days,
+            retention,
+            people,
+            (partial(_take_boards, settings, saving), partial(_invite, settings, reception)),
+        ),
     )
     app.router.redirect_slashes = False
     app.state.gate = gate
@@ -165,18 +240,22 @@ def _lifespan(
     bell: Bell,
     front: Front,
     days: Days,
-    opened: Callable[[], Awaitable[None]],
+    retention: Retention,
+    people: People,
+    opened: Iterable[Callable[[], Awaitable[None]]],
 ) -> Callable[[Starlette], AbstractAsyncContextManager[dict[str, Front]]]:
     async def every_second() -> None:
         with suppress(JournalUnavailable):
             await intake.follow_clock()
         await _keep_refusals(intake, journal)
+        await people.tend(intake)
 
     async def run() -> None:
         while not await _opened(intake):
             await asyncio.sleep(1)
         log.info("ready", sequence=journal.head)
-        await asyncio.gather(screens.run(every_second), bell.run(), opened())
+        tasks = (bell.run(), retention.run(), people.audit.run(intake), *(work() for work in opened))
+        await asyncio.gather(screens.run(every_second), *tasks)
 
     def stop() -> None:
         intake.closing = True
@@ -219,6 +298,17 @@ async def _take_boards(settings: Settings, saving: Saving) -> None:
     while True:
         with suppress(JournalUnavailable):
             await saving.take_file(boards)
+            return
+        await asyncio.sleep(1)
+
+
+async def _invite(settings: Settings, reception: Reception) -> None:
+    """Prints the way to the first account, where nobody could make it at the machine."""
+    while not is_loopback(settings.host) and not reception.accounts:
+        with suppress(JournalUnavailable):
+            code = await reception.make_link(FIRST, AT_THE_COMMAND_LINE)
+            said = "Nobody can sign in yet. This link makes an admin's account; it is good once, for 24 hours:"
+            print(f"{said}\n  {address_of(settings, code)}", flush=True)  # noqa: T201
             return
         await asyncio.sleep(1)
 

@@ -7,7 +7,8 @@ ended) is settled by `settle(now)`, forwards and backwards, from the events' own
 from __future__ import annotations
 
 from collections import Counter
-from datetime import date, datetime, time, timedelta, tzinfo
+from collections.abc import Callable, Set
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 import msgspec
 
@@ -20,7 +21,7 @@ from wallboard.limits import MOST, Kind, Limit, Names
 from wallboard.namesakes import Namesakes
 from wallboard.shelves import Shelves
 from wallboard.totals import Contribution, Day, Thresholds, contribution
-from wallboard.usual import Pbx
+from wallboard.usual import Pbx, PbxTold
 
 _AGENT_REMEMBERED = timedelta(days=7)
 _PRECEDENCE: dict[OfferState, int] = {"talking": 3, "dialling": 2, "ringing": 1, "ended": 0}
@@ -43,6 +44,10 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
         start = timedelta(hours=self.day_starts_at.hour, minutes=self.day_starts_at.minute)
         return (local - start).date()
 
+    def starts_at(self, day: date) -> datetime:
+        """The first instant of a day, in UTC."""
+        return datetime.combine(day, self.day_starts_at, self.zone).astimezone(UTC)
+
     def timeout(self, state: CallState) -> timedelta:
         match state:
             case "ringing":
@@ -51,6 +56,23 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
                 return self.waiting_timeout
             case _:
                 return self.talking_timeout
+
+
+class AgentTold(msgspec.Struct, frozen=True):
+    key: str
+    name: str | None
+    heard_at: datetime
+    idle_since: datetime | None
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """What a board knows beside its calls and their days, and remembers when their events have been deleted."""
+
+    last_event_at: datetime | None
+    agents: tuple[AgentTold, ...]
+    places: tuple[tuple[Place, datetime], ...]
+    names: dict[Kind, dict[str, datetime]]
+    pbx: PbxTold
 
 
 class Agent:
@@ -281,6 +303,39 @@ class Board:
             self._count_presumed(call, 1)
         elif call.counts and call.state() == "ended":
             self.book.post(call, self._contributions[call.key][0])
+
+    # --- outliving the events ------------------------------------------------------------------------
+
+    def told(self) -> Told:
+        return Told(
+            last_event_at=self.last_event_at,
+            agents=tuple(AgentTold(a.key, a.name, a.heard_at, a.idle_since) for a in self.agents.values()),
+            places=tuple(self.places.items()),
+            names=self._names.told(),
+            pbx=self.pbx.told(),
+        )
+
+    def take_up(self, told: Told) -> None:
+        """Goes on, before the first event, from what an earlier board knew whose events are deleted."""
+        self.last_event_at = told.last_event_at
+        for known in told.agents:
+            agent = self.agents[known.key] = Agent(known.key, known.heard_at)
+            agent.name, agent.idle_since = known.name, known.idle_since
+        self.places.update(told.places)
+        self._names.take_up(told.names)
+        self.pbx.take_up(told.pbx)
+
+    def forget_before(self, day: date, at: datetime) -> None:
+        """Forgets the calls of all days before `day`, though no event has come since to turn the page."""
+        for old in [known for known in self.days if known < day]:
+            self._forget_day(old, at)
+
+    def erase(self, ids: Set[str], is_theirs: Callable[[str | None], bool]) -> None:
+        """Forgets whose the calls of these ids were; the numbers stay."""
+        for call in self.calls.values():
+            if call.id in ids:
+                call.erase(is_theirs)
+                self.callers.hold(call)
 
     # --- forgetting ----------------------------------------------------------------------------------
 

@@ -7,9 +7,11 @@ on arrival.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Literal
+
+import msgspec
 
 from wallboard.events import (
     Answered,
@@ -230,6 +232,21 @@ class Call:
         for visit in self.visits.values():
             visit.entered_at = visit.entered_at and visit.entered_at + by
         return by_our_clock
+
+    def erase(self, is_theirs: Callable[[str | None], bool]) -> None:
+        """Forgets its other party, if that is who is meant; what counts stays."""
+        is_called = is_theirs(self.dialled_number)
+        if not is_called and self.caller_number is not None and not is_theirs(self.caller_number):
+            return
+        if is_called:
+            self.dialled_number = None
+        if is_theirs(self.caller_number):
+            self.caller_number = None
+        self.caller_name = self.recording = None
+        self.voicemails = {at: msgspec.structs.replace(left, link=None) for at, left in self.voicemails.items()}
+        nobody = {"caller_number": None, "caller_name": None, "dialled_number": None}
+        for visit in self.visits.values():
+            visit.summary = visit.summary and msgspec.structs.replace(visit.summary, **nobody)
 
     # --- what it all means ---------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from wallboard.control import mark
 from wallboard.front import Front
 from wallboard.refusals import (
     LARGEST_HEAD,
@@ -68,6 +69,8 @@ class Connection(HttpToolsProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
+        self.is_operators = False
+        """Whether it came through the operator's door."""
         self._front: Front = app_state["front"]
         self._deadline: asyncio.TimerHandle | None = None
         self._stall: asyncio.TimerHandle | None = None
@@ -144,6 +147,8 @@ class Connection(HttpToolsProtocol):
         self._set_deadline(REQUEST_SECONDS)
         super().on_message_begin()
         self.scope["state"]["connection"] = self
+        if self.is_operators:
+            mark(self.scope["state"])
 
     def on_url(self, url: bytes) -> None:
         self._count(len(url))

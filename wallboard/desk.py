@@ -9,14 +9,15 @@ from __future__ import annotations
 import gzip
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from jinja2 import Environment
 from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
-from wallboard.access.rules import DESK, Way
+from wallboard.access.rules import ADMINISTER, DESK, SUPERVISE, Rule, Way
+from wallboard.access.visitors import asking
 from wallboard.bell import Bell
 from wallboard.clock import Clock
 from wallboard.front import Front
@@ -29,13 +30,28 @@ _SHOWS_BOARDS = policy(frames="'self'")
 _PACKING = 1
 _KEPT = 48
 Key = TypeVar("Key", bound=Hashable)
+
+
+class Section(NamedTuple):
+    """A part of the desk: its address, its name in the list of sections, and who is shown it there."""
+
+    address: str
+    name: str
+    rule: Rule
+
+
 SECTIONS = {
-    "now": ("/supervisor", "Now"),
-    "callbacks": ("/supervisor/callbacks", "Call back"),
-    "day": ("/supervisor/day", "Day"),
-    "boards": ("/supervisor/boards", "Boards"),
-    "tvs": ("/supervisor/tvs", "TVs"),
+    "now": Section("/supervisor", "Now", DESK),
+    "callbacks": Section("/supervisor/callbacks", "Call back", DESK),
+    "day": Section("/supervisor/day", "Day", DESK),
+    "boards": Section("/supervisor/boards", "Boards", SUPERVISE),
+    "tvs": Section("/supervisor/tvs", "TVs", SUPERVISE),
+    "people": Section("/supervisor/people", "People", ADMINISTER),
+    "keys": Section("/supervisor/keys", "Keys", ADMINISTER),
+    "audit": Section("/supervisor/audit", "Audit", ADMINISTER),
 }
+ACCOUNT = Section("/supervisor/account", "Your account", DESK)
+"""Not in the list: the header leads to it."""
 
 
 class Drawing:
@@ -83,11 +99,13 @@ class Desk:
         self._build = build
 
     def show(self, template: str, section: str, *, status: int = 200, **values: Any) -> Response:
-        """One page in the desk's frame; `section` is a key of SECTIONS."""
-        now = self._clock.now()
+        """One page in the desk's frame; `section` is a key of SECTIONS, or `account`."""
+        now, visitor = self._clock.now(), asking.get()
         html = self._templates.get_template(template).render(
             section=section,
-            sections=SECTIONS,
+            section_name=SECTIONS.get(section, ACCOUNT).name,
+            sections={key: one for key, one in SECTIONS.items() if one.rule.admits(visitor)},
+            visitor=visitor,
             boot=self._boot,
             build=self._build,
             now_ms=int(now.timestamp() * 1000),

@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, unquote
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 
+from wallboard.access.visitors import visitor_of
 from wallboard.fields import clean
 
 LARGEST_FORM = 3 * 1024 * 1024
@@ -45,9 +46,9 @@ def fields_of_body(body: bytes) -> Fields:
         raise TooMuch from None
 
 
-async def read_form(request: Request) -> Fields:
+async def read_form(request: Request, largest: int = LARGEST_FORM) -> Fields:
     """What was sent; TooMuch if it is larger than any form of ours, or did not arrive whole."""
-    return fields_of_body(await read_body(request, LARGEST_FORM))
+    return fields_of_body(await read_body(request, largest))
 
 
 async def read_body(request: Request, largest: int) -> bytes:
@@ -75,5 +76,7 @@ def see(address: str) -> Response:
 
 
 def who(request: Request) -> str:
-    """The name that the reader goes by, where one was given; at most 60 characters."""
+    """Who is signed in; at a machine without accounts the name given there, if any, of at most 60 characters."""
+    if (visitor := visitor_of(request)).name:
+        return visitor.name
     return (clean(unquote(request.cookies.get("wallboard_name", ""))) or "")[:60]

@@ -9,7 +9,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -18,10 +18,21 @@ import structlog
 from wallboard.board import Board
 from wallboard.bodies import Body, Unreadable, decode
 from wallboard.clock import Clock
-from wallboard.journal import EVENTS_LOST, Delivery, Entry, Journal, JournalUnavailable
+from wallboard.erasing import Eraser
+from wallboard.journal import (
+    CALLER_ERASED,
+    ERASED,
+    EVENTS_LOST,
+    EVENTS_PURGED,
+    Delivery,
+    Entry,
+    Journal,
+    JournalUnavailable,
+)
 from wallboard.limits import Limit
 from wallboard.parse import EVENT_TYPES, Reader, Unrecognised, type_of
 from wallboard.settings import parse_meaning
+from wallboard.turns import Remains, Turns, read
 
 _MILLISECOND = timedelta(milliseconds=1)
 _SHOWN = 20
@@ -58,6 +69,24 @@ class SetAside(msgspec.Struct, frozen=True):
 
 Heed = Callable[[dict[str, Any], datetime], None]
 """Hears one of the server's own remarks: what it says, and when it was made."""
+Locate = Callable[[Entry], None]
+"""Takes note of where a remark stands that is too large to be held in memory."""
+_OF_THE_JOURNAL = frozenset({EVENTS_PURGED, ERASED, CALLER_ERASED})
+
+
+def heard_by_all(*folds: Mapping[str, Heed]) -> dict[str, Heed]:
+    """One remark for several folds, in their order."""
+
+    def told(name: str) -> Heed:
+        heeds = [fold[name] for fold in folds if name in fold]
+
+        def heed(said: dict[str, Any], at: datetime) -> None:
+            for one in heeds:
+                one(said, at)
+
+        return heed
+
+    return {name: told(name) for fold in folds for name in fold}
 
 
 class Intake:
@@ -71,6 +100,7 @@ class Intake:
         clock: Clock,
         changed: Callable[[], None],
         remarks: Mapping[str, Heed] | None = None,
+        placed: Mapping[str, Locate] | None = None,
     ) -> None:
         self._reader = reader
         self._journal = journal
@@ -85,12 +115,15 @@ class Intake:
         self.types: dict[str, SeenType] = {}
         self.types_beyond = 0
         self.set_aside: deque[SetAside] = deque(maxlen=_SHOWN)
-        self._remarks: dict[str, Heed] = {
+        own: dict[str, Heed] = {
             EVENTS_LOST: lambda said, at: board.lose(said["lost"], at),
             "clock_stepped": self._step_clock,
-            **(remarks or {}),
             "caller_marked": board.callers.mark,
         }
+        self._remarks = heard_by_all(own, remarks or {})
+        self._placed = placed or {}
+        self.turns = Turns(board.rules)
+        self._has_begun = False
         self._telling: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
@@ -152,6 +185,10 @@ class Intake:
     def apply(self, entry: Entry) -> Receipt:
         """Folds one entry in; never raises, for a poisoned event must not stop the fold or the next start."""
         delivery = entry.delivery
+        if not self._has_begun:
+            self._begin()
+        if self.turns.is_over(delivery.received_at) and entry.sequence > self._journal.begins_after:
+            self.turns.begin(delivery.received_at, entry.sequence - 1, self.remains())
         if delivery.remark is not None:
             self._heed(entry, delivery.remark)
             return Receipt()
@@ -177,6 +214,11 @@ class Intake:
     def _heed(self, entry: Entry, remark: str) -> None:
         """The server's own words, by their names; one that this build does not know is set aside."""
         try:
+            if remark in self._placed:
+                self._placed[remark](entry)
+                return
+            if remark in _OF_THE_JOURNAL:
+                return
             self._remarks[remark](msgspec.json.decode(entry.delivery.body), entry.delivery.received_at)
         except Exception as error:  # noqa: BLE001 - the per-event guard
             self._poison(entry, error)
@@ -200,7 +242,9 @@ class Intake:
 
     def _put_aside(self, entry: Entry, reason: str) -> None:
         delivery = entry.delivery
-        self.set_aside.appendleft(SetAside(delivery.received_at, entry.sequence, reason, delivery.body[:2_000]))
+        # Of the server's own words the name must do: they may hold what no page shows.
+        body = delivery.body if delivery.remark is None else delivery.remark.encode()
+        self.set_aside.appendleft(SetAside(delivery.received_at, entry.sequence, reason, body[:2_000]))
 
     def _meaning(self, entry: Entry) -> tuple[str, str] | None:
         if entry.delivery.meaning is None:
@@ -225,6 +269,53 @@ class Intake:
         """How many unknown types are told apart, and how many events were of others since the journal begins."""
         return Limit(_UNKNOWN_TYPES, self.types_beyond)
 
+    # --- outliving the events ------------------------------------------------------------------------
+
+    def remains(self) -> Remains:
+        """What is to be known of everything so far when its events are gone."""
+        return Remains(
+            accepted=self.accepted,
+            duplicates=self.duplicates,
+            unrecognised=self.unrecognised,
+            quarantined=self.quarantined,
+            poisoned=self.poisoned,
+            types={kind: (seen.count, seen.last_at) for kind, seen in self.types.items()},
+            types_beyond=self.types_beyond,
+            board=self.board.told(),
+        )
+
+    def _begin(self) -> None:
+        """Before the first entry: goes on from what remains of those that are deleted."""
+        self._has_begun = True
+        if not self._journal.remains:
+            return
+        known = read(self._journal.remains)
+        self.accepted, self.duplicates, self.unrecognised = known.accepted, known.duplicates, known.unrecognised
+        self.quarantined, self.poisoned, self.types_beyond = known.quarantined, known.poisoned, known.types_beyond
+        self.types = {kind: SeenType(count, last_at, {}) for kind, (count, last_at) in known.types.items()}
+        self.board.take_up(known.board)
+
+    def forget_before(self, day: date, sequence: int) -> None:
+        """Holds nothing of a caller any more that came before `day`, up to the entry `sequence`."""
+        began_at = self.board.rules.starts_at(day)
+        for seen in self.types.values():
+            if seen.last_at < began_at:
+                seen.last_body = {}
+        kept = [aside for aside in self.set_aside if aside.sequence > sequence]
+        self.set_aside = deque(kept, maxlen=_SHOWN)
+        self.board.forget_before(day, self._clock.now())
+        self.turns.forget(day)
+        self._changed()
+
+    def erase(self, eraser: Eraser) -> None:
+        """Holds nothing of a caller any more who has been erased from the journal."""
+        self.board.erase(eraser.ids, eraser.is_number)
+        self.board.callers.erase(eraser.is_marked, eraser.number_in)
+        for seen in self.types.values():
+            seen.last_body = sample(eraser.erased(seen.last_body))
+        self.set_aside = deque((_without(aside, eraser) for aside in self.set_aside), maxlen=_SHOWN)
+        self._changed()
+
     def counts(self) -> dict[str, Any]:
         """The counters by the names of interface.md's `webhooks`."""
         return {
@@ -235,6 +326,11 @@ class Intake:
             "refused": self.refused,
             "set_aside": self.poisoned,
         }
+
+
+def _without(aside: SetAside, eraser: Eraser) -> SetAside:
+    rewritten = eraser.rewrite(Delivery(received_at=aside.received_at, body=aside.body))
+    return aside if rewritten is None else msgspec.structs.replace(aside, body=rewritten.body[:2_000])
 
 
 def sample(body: Body) -> Body:

@@ -96,6 +96,14 @@ class Names:
         for kind, heard in self._heard.items():
             self._heard[kind] = {name: at for name, at in heard.items() if at > forgotten_before}
 
+    def told(self) -> dict[Kind, dict[str, datetime]]:
+        """Every name by kind, and when it was last heard."""
+        return {kind: dict(heard) for kind, heard in self._heard.items() if heard}
+
+    def take_up(self, told: dict[Kind, dict[str, datetime]]) -> None:
+        for kind, heard in told.items():
+            self._heard[kind].update(heard)
+
     def step_clock(self, by: timedelta) -> None:
         """Restates by our own clock, which was stepped, when each name was heard."""
         for kind, heard in self._heard.items():

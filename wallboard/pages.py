@@ -11,8 +11,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from wallboard import lamps
-from wallboard.access.rules import BOARD, KNOWN, SUPERVISE, Answer, Way
-from wallboard.access.visitors import visitor_of
+from wallboard.access.origins import origin_of
+from wallboard.access.rules import BOARD, DESK, KNOWN, SUPERVISE, Answer, Way
+from wallboard.access.visitors import asking, visitor_of
 from wallboard.boards.kept import Boards
 from wallboard.clock import Clock
 from wallboard.front import Front
@@ -79,11 +80,14 @@ class Pages:
 
     async def home(self, request: Request) -> Response:
         """200 the board links, or the setup page while nothing has ever arrived · 303 a television to its board."""
-        if home := visitor_of(request).home:
-            return RedirectResponse(home, 303, _NO_STORE)
-        if self._intake.board.last_event_at is None and not self._intake.quarantined:
+        visitor = visitor_of(request)
+        if visitor.home:
+            return RedirectResponse(visitor.home, 303, _NO_STORE)
+        nothing_came = self._intake.board.last_event_at is None and not self._intake.quarantined
+        if nothing_came and SUPERVISE.admits(visitor):
             return await self.setup(request)
-        return self.draw("home.html", boards=[kept.definition for kept in self._boards.all()])
+        boards = [kept.definition for kept in self._boards.all() if visitor.may_see_board(kept.definition.slug)]
+        return self.draw("home.html", boards=boards, desk=DESK, supervise=SUPERVISE)
 
     async def board(self, request: Request) -> Response:
         """200 the board · 404, a page that becomes the board when there is one."""
@@ -177,7 +181,7 @@ class Pages:
         self, template: str, *, status: int = 200, headers: dict[str, str] | None = None, **values: Any
     ) -> Response:
         """One page that stands by itself."""
-        page = self._templates.get_template(template).render(build=self._screens.build, **values)
+        page = self._templates.get_template(template).render(build=self._screens.build, visitor=asking.get(), **values)
         return HTMLResponse(page, status, headers or _NO_STORE)
 
     def _not_found(self) -> Response:
@@ -187,7 +191,7 @@ class Pages:
 def _row(kind: str, name: str, seen: Any, local: Callable[[datetime | None], str]) -> dict[str, Any]:
     if seen is None:
         return {"type": kind, "name": name, "count": 0, "last_at": "", "body": ""}
-    body = json.dumps(_masked(seen.last_body), ensure_ascii=False, indent=1)
+    body = json.dumps(_masked(seen.last_body), ensure_ascii=False, indent=1) if seen.last_body else ""
     return {
         "type": kind or "(no type)",
         "name": name,
@@ -223,12 +227,6 @@ def _masked(value: Any, name: str = "") -> Any:
     if isinstance(value, str):
         return mask(value)
     return mask(str(value)) if isinstance(value, int) and abs(value) > 9_999_999 else value
-
-
-def origin_of(request: Request) -> str:
-    """The address that the reader of the page sees in the browser, a proxy's word for the scheme included."""
-    scheme = request.headers.get("x-forwarded-proto", request.url.scheme).split(",")[0].strip()
-    return f"{scheme if scheme in ('http', 'https') else 'http'}://{request.headers.get('host', 'localhost')}"
 
 
 def _hint(tokens: tuple[str, ...]) -> str:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from datetime import time
 from functools import cached_property
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import phonenumbers
@@ -56,6 +58,17 @@ def _components(value: object) -> object:
     return meanings
 
 
+def _networks(value: object) -> object:
+    """`192.0.2.0/24, 2001:db8::1` as networks."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return tuple(ip_network(word.strip(), strict=False) for word in value.split(",") if word.strip())
+    except ValueError:
+        raise ValueError("expected networks such as 192.0.2.0/24, 2001:db8::/32, comma-separated") from None
+
+
+Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_networks)]
 Tokens = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
 Seconds = Annotated[int, Field(ge=0, le=86_400)]
 Timeout = Annotated[int, Field(ge=1, le=604_800)]
@@ -72,6 +85,10 @@ class Settings(BaseSettings):
     web_concurrency: int = Field(1, ge=1, validation_alias="WEB_CONCURRENCY")
     pbx_tokens: Tokens = Field((), validation_alias="WALLBOARD_PBX_TOKENS", repr=False)
     api_tokens: Tokens = Field((), validation_alias="WALLBOARD_API_TOKENS", repr=False)
+    pbx_addresses: Networks = Field((), validation_alias="WALLBOARD_PBX_ADDRESSES")
+    trusted_proxies: Networks = Field((), validation_alias="WALLBOARD_TRUSTED_PROXIES")
+    secret_key: str | None = Field(None, min_length=32, validation_alias="WALLBOARD_SECRET_KEY", repr=False)
+    public_url: str | None = Field(None, validation_alias="WALLBOARD_PUBLIC_URL")
     time_zone: str = Field("UTC", validation_alias="WALLBOARD_TIME_ZONE")
     country: str | None = Field(None, validation_alias="WALLBOARD_COUNTRY")
     day_starts_at: time = Field(time(0), validation_alias="WALLBOARD_DAY_STARTS_AT")
@@ -104,6 +121,14 @@ class Settings(BaseSettings):
         if name and name.upper() not in phonenumbers.SUPPORTED_REGIONS:
             raise ValueError(f"{name!r} is no country; write its two letters, such as AU")
         return name.upper() if name else None
+
+    @field_validator("public_url")
+    @classmethod
+    def _bare_address(cls, url: str | None) -> str | None:
+        parts = urlsplit(url or "https://example")
+        if parts.scheme not in ("http", "https") or not parts.netloc or parts.path.strip("/") or parts.query:
+            raise ValueError("expected the address of the start page, such as https://wallboard.example.com")
+        return f"{parts.scheme}://{parts.netloc}" if url else None
 
     @field_validator("day_starts_at", mode="before")
     @classmethod

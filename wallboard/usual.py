@@ -32,6 +32,21 @@ _ANSWERS_COMPARED, _ANSWERS_NEEDED = 20, 5
 _AGREEMENT_SECONDS = 10
 
 
+class HoursTold(msgspec.Struct, frozen=True):
+    """All that `Hours` knows."""
+
+    days: dict[date, tuple[int, ...]]
+    first: tuple[date, int] | None
+
+
+class PbxTold(msgspec.Struct, frozen=True):
+    """All that is known of a PBX."""
+
+    events: HoursTold
+    calls: HoursTold
+    lags: tuple[float, ...]
+
+
 class Hours:
     """How often something came, by local date and hour."""
 
@@ -46,6 +61,12 @@ class Hours:
             self._days = {known: sums for known, sums in self._days.items() if known > day - _DAYS_KEPT}
         counts[hour] += 1
         self._first = self._first or (day, hour)
+
+    def told(self) -> HoursTold:
+        return HoursTold({day: tuple(counts) for day, counts in self._days.items()}, self._first)
+
+    def take_up(self, told: HoursTold) -> None:
+        self._days, self._first = {day: list(counts) for day, counts in told.days.items()}, told.first
 
     def usual(self, day: date, hour: int) -> float | None:
         """What that hour of that day usually brings; `None` while too little is known of such hours.
@@ -111,6 +132,15 @@ class Pbx:
             self._calls.count(local.date(), local.hour)
         if isinstance(event, Answered) and event.connected_at is not None:
             self._lags.append((event.received_at - event.connected_at).total_seconds())
+
+    def told(self) -> PbxTold:
+        return PbxTold(self._events.told(), self._calls.told(), tuple(self._lags))
+
+    def take_up(self, told: PbxTold) -> None:
+        """Goes on from what was known then."""
+        self._events.take_up(told.events)
+        self._calls.take_up(told.calls)
+        self._lags.extend(told.lags)
 
     def step_clock(self, by: timedelta) -> None:
         """Restates by our own clock, which was stepped, how far the PBX's is from it."""

@@ -14,15 +14,18 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
+from starlette.types import Scope
 
 from wallboard.access.origins import is_at_the_machine
 from wallboard.access.presence import Presence
 from wallboard.access.rules import BOARD, MACHINES, OPEN, PBX, Answer, Handler, Rule, Way
 from wallboard.access.tokens import bearer, is_token
-from wallboard.access.visitors import AT_THE_MACHINE, STRANGER, Role, Visitor
+from wallboard.access.visitors import AT_THE_MACHINE, STRANGER, Role, Visitor, asking
 from wallboard.stream import Stream
 
 Identify = Callable[[Request], Visitor | None]
+Note = Callable[[Request, str], None]
+"""Tells the audit log what was taken away."""
 Page = Callable[..., Response]
 """Draws a template: `page(template, status=, headers=, **values)`."""
 
@@ -42,18 +45,20 @@ class Gate:
         is_ready: Callable[[], bool],
         has_accounts: Callable[[], bool],
         page: Page,
+        note: Note = lambda request, what: None,
     ) -> None:
         self._identify = tuple(identify)
         self._is_ready = is_ready
         self._has_accounts = has_accounts
         self._page = page
+        self._note = note
         self.presence = Presence()
         self.ways: list[Way] = []
 
     def route(self, way: Way) -> Route:
         """A route that answers only whom its rule admits."""
         self.ways.append(way)
-        handler = way.handler if way.rule is PBX else self.guarded(way.handler, way.rule)
+        handler = way.handler if way.rule is PBX else self.guarded(self._noted(way), way.rule)
         return Route(way.path, handler, methods=[way.method], middleware=[PACKING] if way.is_packed else [])
 
     def guarded(self, handler: Handler, rule: Rule) -> Handler:
@@ -61,6 +66,7 @@ class Gate:
 
         async def guard(request: Request) -> Answer:
             visitor = request.state.visitor = self.visitor(request)
+            asking.set(visitor)
             if rule is not OPEN and rule is not MACHINES and not self._is_ready():
                 return self._starting(request)
             if not rule.admits(visitor, request.path_params.get("slug", "")):
@@ -69,6 +75,18 @@ class Gate:
             return self.presence.attend(visitor.key, answer) if isinstance(answer, Stream) else answer
 
         return guard
+
+    def _noted(self, way: Way) -> Handler:
+        if not way.exports:
+            return way.handler
+
+        async def noted(request: Request) -> Answer:
+            answer = await way.handler(request)
+            if isinstance(answer, Response) and answer.status_code == 200:
+                self._note(request, way.exports.format(**request.path_params))
+            return answer
+
+        return noted
 
     def visitor(self, request: Request) -> Visitor:
         """Who asks, by the first way in that knows."""
@@ -84,8 +102,10 @@ class Gate:
         return JSONResponse({"error": "unavailable", "detail": "The journal is being replayed."}, 503, headers)
 
     def _refusal(self, request: Request, visitor: Visitor, rule: Rule) -> Response:
+        if rule is MACHINES and not self._is_ready() and "authorization" in request.headers:
+            return self._starting(request)  # a key that was made on the desk may not have been read yet
         if rule is MACHINES:
-            detail = "Send Authorization: Bearer <one of WALLBOARD_API_TOKENS>."
+            detail = "Send Authorization: Bearer <one of WALLBOARD_API_TOKENS, or a key made on the desk>."
             return JSONResponse({"error": "unauthorized", "detail": detail}, 401, {"WWW-Authenticate": "Bearer"})
         if visitor.home and wants_page(request):
             return RedirectResponse(visitor.home, 303, NO_STORE)  # nobody stands there to read a refusal
@@ -121,14 +141,24 @@ def wants_page(request: Request) -> bool:
     return "text/html" in request.headers.get("accept", "")
 
 
-def machines(tokens: Iterable[str]) -> Identify:
-    """Programs that show one of the API tokens."""
+def machines(tokens: Iterable[str], made: Callable[[bytes], Visitor | None] = lambda given: None) -> Identify:
+    """Programs that show one of the API tokens, or a key that was `made` on the desk."""
     tokens = tuple(tokens)
 
     def identify(request: Request) -> Visitor | None:
-        if is_token(bearer(request.headers.get("authorization")), tokens):
+        given = bearer(request.headers.get("authorization"))
+        if is_token(given, tokens):
             return Visitor(role=Role.MACHINE, key="api-token")
-        return None
+        return made(given) if given else None
+
+    return identify
+
+
+def operators(is_operator: Callable[[Scope], bool]) -> Identify:
+    """Whoever came through the operator's door."""
+
+    def identify(request: Request) -> Visitor | None:
+        return Visitor(role=Role.OPERATOR, key="operator") if is_operator(request.scope) else None
 
     return identify
 

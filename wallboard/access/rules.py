@@ -44,10 +44,14 @@ OPERATE = Rule("operate", frozenset({Role.OPERATOR}))
 
 
 class Way(NamedTuple):
-    """A path, what answers it, the method that it answers, and who may come. `is_packed`: gzip where it is taken."""
+    """A path, what answers it, the method that it answers, and who may come. `is_packed`: gzip where it is taken.
+
+    `exports` is what is taken away from here, for the audit log: each 200 is noted there.
+    """
 
     path: str
     handler: Handler
     method: str
     rule: Rule
     is_packed: bool = False
+    exports: str = ""

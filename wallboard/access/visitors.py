@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from enum import Enum
 
 import msgspec
@@ -24,13 +25,14 @@ class Visitor(msgspec.Struct, frozen=True, kw_only=True):
     """One who asks. `key` names the credential, so that what it opened can be closed when it is taken away.
 
     `boards` are the addresses of the boards that a visitor is limited to; `None` is no limit. `name` is what marks
-    and the audit log call a person; empty for whoever sits at a machine without accounts. `home` is the address that
-    a television is led back to from wherever it may not be; empty for all others.
+    and the audit log call a person; empty for whoever sits at a machine without accounts. `account` is what that
+    person types to sign in. `home` is the address that a television is led back to from wherever it may not be.
     """
 
     role: Role
     key: str = ""
     name: str = ""
+    account: str = ""
     boards: frozenset[str] | None = None
     home: str = ""
 
@@ -54,6 +56,10 @@ class Visitor(msgspec.Struct, frozen=True, kw_only=True):
 STRANGER = Visitor(role=Role.STRANGER)
 AT_THE_MACHINE = Visitor(role=Role.ADMIN, key="at-the-machine")
 """Whoever sits at the machine of a board that has no accounts."""
+
+
+asking: ContextVar[Visitor] = ContextVar("asking", default=STRANGER)
+"""Whose request is being answered, for what every page shows of its reader."""
 
 
 def visitor_of(request: Request) -> Visitor:

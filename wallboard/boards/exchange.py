@@ -28,7 +28,7 @@ class BoardExchange:
         self._saving = saving
 
     def routes(self) -> Iterator[Way]:
-        yield Way(f"{PLACE}.toml", self.export, "GET", SUPERVISE)
+        yield Way(f"{PLACE}.toml", self.export, "GET", SUPERVISE, exports="all boards as TOML")
         yield Way(f"{PLACE}/import", self.ask, "GET", SUPERVISE)
         yield Way(f"{PLACE}/import", self.bring_in, "POST", SUPERVISE)
 

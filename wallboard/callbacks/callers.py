@@ -6,7 +6,7 @@ A change touches one caller, and a caller is worked out anew when somebody looks
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -76,6 +76,17 @@ class Callers:
         marks.append(mark_of(marked, at))
         del marks[:-_KEPT_MARKS]
         self._touch(marked.caller)
+
+    def erase(self, is_marked: Callable[[str], bool], tells: Callable[[str], bool]) -> None:
+        """Forgets the marks on a caller, and the words of other notes that tell of them."""
+        for caller in [known for known in self._marks if is_marked(known)]:
+            del self._marks[caller]
+            self._touch(caller)
+        for caller, marks in self._marks.items():
+            if any(tells(mark.text) for mark in marks):
+                kept = [msgspec.structs.replace(mark, text="") if tells(mark.text) else mark for mark in marks]
+                self._marks[caller] = kept
+                self._touch(caller)
 
     def step_clock(self, by: timedelta) -> None:
         """Restates what our own clock told; what was shown of the PBX's times stays."""

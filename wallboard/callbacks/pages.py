@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
 from wallboard.access.rules import DESK, SUPERVISE, Way
+from wallboard.access.visitors import visitor_of
 from wallboard.callbacks.lines import LONGEST_NAME, LONGEST_NOTE, Line, Marked, MarkKind
 from wallboard.callbacks.list import MOST, PAGE, SHOWS, Asked, Listed, compose, since_ms, until_ms
 from wallboard.callbacks.phone import written
@@ -222,7 +223,9 @@ async def form_of(request: Request) -> dict[str, str] | None:
 
 
 def name_of(request: Request) -> str:
-    """Who the reader says to be; empty if that was never told."""
+    """Who is signed in; at a machine without accounts who the reader says to be, empty if that was never told."""
+    if (visitor := visitor_of(request)).name:
+        return visitor.name[:LONGEST_NAME]
     return as_name(unquote(request.cookies.get(NAME_COOKIE, "")))
 
 

@@ -39,11 +39,11 @@ class Archive:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def first_day_at(self) -> datetime | None:
-        """When the oldest entry was received; `None` where there is none."""
+    def body_of(self, sequence: int) -> bytes | None:
+        """The body of one entry; `None` where there is none. Raises ArchiveUnreadable."""
         with self._opened() as connection:
-            found = connection.execute(_NEXT, (0,)).fetchone()
-            return _EPOCH + found[1] * _MICROSECOND if found else None
+            found = connection.execute("SELECT body FROM deliveries WHERE sequence = ?", (sequence,)).fetchone()
+            return bytes(found[0]) if found else None
 
     def between(self, since: datetime, until: datetime, containing: Sequence[bytes] = ()) -> Iterator[Entry]:
         """The entries received in `[since, until)`, in order. With `containing` only remarks and those whose body has

@@ -16,6 +16,7 @@ from wallboard.day import words as say
 from wallboard.day.archive import Archive, ArchiveUnreadable
 from wallboard.day.choice import Choice, date_of
 from wallboard.day.days import Days
+from wallboard.day.pages import deletion_words
 from wallboard.day.rows import CallRow
 from wallboard.day.sheet import Sheet
 from wallboard.day.steps import adds, offers_of, way_of
@@ -38,11 +39,17 @@ class CallPages:
         yield Way("/supervisor/calls/{id:path}", self.call, "GET", DESK)
 
     async def call(self, request: Request) -> Response:
-        """200 one call's way, what it adds to the numbers, and its events · 404 if no call of that id is known."""
+        """200 one call's way, what it adds to the numbers, and its events · 200 that its day's calls were deleted ·
+        404 if no call of that id is known.
+        """
         day = date_of(request.query_params.get("day", "")) or self._days.today
         nth = request.query_params.get("nth")
         key = request.path_params["id"] + (f"\n{nth}" if nth else "")
         known, sheet = await self._known(key, day, is_told="day" in request.query_params)
+        if known is None and self._days.has(day) and self._days.is_kept(day):
+            heading, back = say.heading(day, self._days.today), Choice(day=day).address
+            words = deletion_words(self._days)
+            return self._desk.show("day/none.html", "day", what="calls", heading=heading, back=back, deleted=words)
         if known is None or sheet is None:
             return self._desk.show("day/none.html", "day", status=404, what="call")
         try:

@@ -19,12 +19,15 @@ import structlog
 
 from wallboard.board import Board, Rules
 from wallboard.clock import Clock
+from wallboard.day.archive import ArchiveUnreadable
 from wallboard.day.explain import Terms
 from wallboard.day.history import Head, Question
 from wallboard.day.intervals import Cuts
+from wallboard.day.kept import Kept
 from wallboard.day.recount import RecountFailed, recount
 from wallboard.day.rows import row_of
 from wallboard.day.sheet import Sheet
+from wallboard.day.shelf import Shelf
 from wallboard.journal import Journal
 from wallboard.parse import Reader
 
@@ -123,6 +126,7 @@ class Days:
         terms: Terms,
         *,
         retention_days: int,
+        shelf: Shelf,
     ) -> None:
         self._board = board
         self._journal = journal
@@ -130,7 +134,9 @@ class Days:
         self._clock = clock
         self._reader = reader
         self._terms = terms
-        self._retention = timedelta(days=retention_days)
+        self.retention_days = retention_days
+        self._shelf = shelf
+        self._versions = 0
         self._live: dict[date, Live] = {}
         self._past: OrderedDict[_Known, Counting] = OrderedDict()
         self._one_at_a_time = asyncio.Lock()
@@ -144,9 +150,14 @@ class Days:
         return self._board.rules.day_of(self._clock.now())
 
     @property
-    def first(self) -> date:
+    def oldest_with_calls(self) -> date:
         """The oldest day of which events are kept."""
-        return self.today - self._retention
+        return self.today - timedelta(days=self.retention_days)
+
+    @property
+    def first(self) -> date:
+        """The oldest day of which anything is kept."""
+        return min(self.oldest_with_calls, self._shelf.first or self.today)
 
     def is_live(self, day: date) -> bool:
         """The live board knows today and yesterday, and keeps both right."""
@@ -156,6 +167,8 @@ class Days:
         """The day's sheet, `None` while it is being counted; RecountFailed once if it could not be."""
         if self.is_live(day):
             return await self._live_sheet(day)
+        if self.is_kept(day):
+            return await self._kept_sheet(day)
         key = (day, self._journal.epoch, self._clock.steps, self._late_news(day))
         counting = self._past.get(key)
         if counting is None:
@@ -176,8 +189,32 @@ class Days:
             return None
 
     def has(self, day: date) -> bool:
-        """Within retention, and not to come."""
+        """Not to come, and not before anything was kept."""
         return self.first <= day <= self.today
+
+    def is_kept(self, day: date) -> bool:
+        """Whether only the day's figures are left."""
+        return not self.is_live(day) and (day in self._shelf or day < self.oldest_with_calls)
+
+    async def counted(self, day: date) -> Sheet:
+        """A past day counted anew, whatever is known of it; RecountFailed."""
+        counting = self._begin(day)
+        await counting.task
+        return counting.sheet
+
+    def forget_counted(self) -> None:
+        """Holds no row any more of which a caller may have been deleted or erased."""
+        self.farewell()
+        self._past.clear()
+        self._live.clear()
+
+    async def _kept_sheet(self, day: date) -> Sheet:
+        if day not in self._shelf:
+            return Kept(day, Cuts.of(day, self.rules.zone, self.rules.day_starts_at), self._terms)
+        try:
+            return await self._shelf.sheet(day)
+        except ArchiveUnreadable as error:
+            raise RecountFailed(str(error)) from None
 
     def _late_news(self, day: date) -> tuple[int, datetime | None]:
         """What came of a past day lately: the live board keeps it until the day turns, so another value is news."""
@@ -196,11 +233,18 @@ class Days:
         live = self._live.get(day)
         if live is None:
             live = self._live[day] = Live(day, self._board, self._terms)
+            live.sheet.version = self._new_version()
         return await live.brought_up(self._clock.now)
+
+    def _new_version(self) -> int:
+        """Another one than that of any sheet before."""
+        self._versions += 1_000_000_000
+        return self._versions
 
     def _begin(self, day: date) -> Counting:
         cuts = Cuts.of(day, self.rules.zone, self.rules.day_starts_at)
         sheet = Sheet(day, cuts, self._terms)
+        sheet.version = self._new_version()
         return Counting(sheet, asyncio.create_task(self._count(sheet)))
 
     async def _count(self, sheet: Sheet) -> None:

@@ -68,9 +68,12 @@ def _figure(key: str, tally: Tally, choice: Choice, sheet: Sheet) -> Figure:
 
 def call_figures(choice: Choice, sheet: Sheet) -> list[Figure]:
     """The numbers of whole calls, which no filter changes."""
+
+    def behind(key: str) -> str | None:
+        return None if sheet.is_kept else choice.calls(sheet.day, key)
+
     found = [
-        Figure(key, number.title, f"{sheet.calls[key]:,}", number.words, choice.calls(sheet.day, key))
-        for key, number in CALLS.items()
+        Figure(key, number.title, f"{sheet.calls[key]:,}", number.words, behind(key)) for key, number in CALLS.items()
     ]
     told = "distinct voicemails that were recorded on this day"
     return [*found, Figure("voicemails", "Voicemails", f"{sheet.voicemails:,}", told)]
@@ -103,7 +106,7 @@ def value_of(key: str, tally: Tally, sheet: Sheet) -> Value:
 def cell_of(key: str, tally: Tally, choice: Choice, sheet: Sheet) -> Cell:
     value = value_of(key, tally, sheet)
     low = key == "service_level" and value is not None and value < sheet.terms.target
-    address = choice.calls(sheet.day, BEHIND.get(key, key)) if value else None
+    address = choice.calls(sheet.day, BEHIND.get(key, key)) if value and not sheet.is_kept else None
     return Cell(text_of(key, value), address, "warn" if low else "calm")
 
 

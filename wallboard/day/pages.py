@@ -49,7 +49,7 @@ class DayPages:
         yield Way("/supervisor/day", self.day, "GET", DESK)
         yield Way("/supervisor/day/{day}", self.day, "GET", DESK)
         yield Way("/supervisor/day/{day}/calls", self.calls, "GET", DESK)
-        yield Way("/supervisor/day/{day}/{what}.csv", self.file, "GET", DESK)
+        yield Way("/supervisor/day/{day}/{what}.csv", self.file, "GET", DESK, exports="{what} of {day} as CSV")
 
     async def day(self, request: Request) -> Response:
         """200 the day · 204 if the part that moves is as it was `seen` · 303 from the pickers · 404 no such day."""
@@ -102,6 +102,8 @@ class DayPages:
         chosen, agent = choice.read(day, request.query_params), request.query_params.get("agent") or None
         if sheet is None:
             return self._page("day/day.html", chosen, day, state="counting", reason="", again=str(request.url))
+        if sheet.is_kept:
+            return self._deleted(chosen, day)
         listed = calls_behind(
             sheet, number, scope.places_of(chosen, sheet), agent=agent, filtered=chosen.place is not None
         )
@@ -131,6 +133,8 @@ class DayPages:
         day, what = self._day_of(request), request.path_params["what"]
         if day is None or what not in _FILES or not self._days.has(day):
             return self._no_day()
+        if what == "calls" and self._days.is_kept(day):
+            return Response(f"{deletion_words(self._days)}\n", 404, NO_STORE, "text/plain")
         sheet = await self._days.sheet_or_none(day)
         if sheet is None:
             return Response(
@@ -167,7 +171,15 @@ class DayPages:
             earlier=chosen.but(day=day - timedelta(days=1)).address if day > self._days.first else None,
             later=self._later(chosen, day),
             now_address=chosen.but(day=None).address,
+            deleted=deletion_words(self._days) if self._days.is_kept(day) else "",
             **values,
+        )
+
+    def _deleted(self, chosen: Choice, day: date) -> Response:
+        """In the place of a list of calls, where there are none any more."""
+        heading, words = say.heading(day, self._days.today), deletion_words(self._days)
+        return self._desk.show(
+            "day/none.html", "day", what="calls", heading=heading, back=chosen.address, deleted=words
         )
 
     def _later(self, chosen: Choice, day: date) -> str | None:
@@ -197,6 +209,11 @@ class DayPages:
         )
 
 
+def deletion_words(days: Days) -> str:
+    """Why a day has figures and no calls."""
+    return f"The calls of this day were deleted after {say.plural(days.retention_days, 'day')}; its figures are kept."
+
+
 def _values(chosen: Choice, sheet: Sheet) -> dict[str, Any]:
     intervals = day_figures.intervals_of(chosen, sheet)
     return {
@@ -212,7 +229,7 @@ def _values(chosen: Choice, sheet: Sheet) -> dict[str, Any]:
         "tables": day_tables.tables(chosen, sheet),
         "ended": call_lines.ended_calls(chosen, sheet),
         "losses": day_figures.losses_words(sheet),
-        "files": [(what, chosen.file(sheet.day, what)) for what in _FILES],
+        "files": [(what, chosen.file(sheet.day, what)) for what in _FILES if what != "calls" or not sheet.is_kept],
     }
 
 

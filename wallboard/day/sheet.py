@@ -65,7 +65,9 @@ class AgentTally(msgspec.Struct, frozen=True):
 
 
 class Sheet:
-    """The rows of one day. `version` is another one whenever a row is."""
+    """The rows of one day. `version` is another one whenever a row is; `is_kept` where only its sums are left."""
+
+    is_kept = False
 
     def __init__(self, day: date, cuts: Cuts, terms: Terms) -> None:
         self.day = day

@@ -103,7 +103,7 @@ def agent_table(choice: Choice, sheet: Sheet) -> Table:
 
 def _agent_cell(key: str, value: int, agent: str, choice: Choice, sheet: Sheet) -> Cell:
     text = say.milliseconds(value) if key == "agent_talk" else f"{value:,}"
-    return Cell(text, choice.calls(sheet.day, key, agent=agent) if value else None)
+    return Cell(text, choice.calls(sheet.day, key, agent=agent) if value and not sheet.is_kept else None)
 
 
 def _person(name: str, agent: str) -> str:

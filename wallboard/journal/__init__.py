@@ -16,6 +16,12 @@ import msgspec
 SCHEMA = 2
 EVENTS_LOST = "events_lost"
 """The journal's own remark after damage: `{"lost": entries, …}`; an array of events is one entry."""
+EVENTS_PURGED = "events_purged"
+"""Its own remark when old entries are deleted on purpose: up to which, and what the fold needs to know of them."""
+CALLER_ERASED = "caller_erased"
+"""Its own remark when a caller was erased: how many events, calls and marks, and nothing of the caller."""
+ERASED = "erased"
+"""What a remark becomes that was about an erased caller alone."""
 
 
 class JournalError(Exception):
@@ -72,6 +78,14 @@ class Journal(Protocol):
     @property
     def epoch(self) -> str | None:
         """The name of this history; another one means that something of the one before was lost."""
+
+    @property
+    def remains(self) -> str:
+        """What the fold has to know of entries that were deleted on purpose, before it hears the first that stands."""
+
+    @property
+    def begins_after(self) -> int:
+        """The last entry that was deleted on purpose; older ones that are still replayed are kept remarks."""
 
     async def open(self, apply: Apply, after: int = 0) -> None:
         """Opens the journal, applies all that stands after sequence `after`, and follows; JournalError otherwise."""

@@ -11,19 +11,24 @@ import os
 import sqlite3
 from collections.abc import Sequence
 from contextlib import ExitStack
+from datetime import datetime
 from functools import reduce
 from pathlib import Path
 
+import msgspec
 import structlog
 
-from wallboard.journal import Delivery
+from wallboard.journal import EVENTS_PURGED, Delivery
+from wallboard.journal.base import BASE, UNCLEAN, Base, written
+from wallboard.journal.blanking import Blanking
 from wallboard.journal.mending import open_sound
 from wallboard.journal.rows import NOTHING, Row, chained, is_note_sealed, seal_of, to_row
-from wallboard.journal.soundness import is_damage
-from wallboard.journal.store import Store, adopt, beside, identity, size, wal_path
+from wallboard.journal.soundness import RESTATED, Restated, is_damage
+from wallboard.journal.store import ASIDE, Store, adopt, beside, identity, remove, size, wal_path
 from wallboard.journal.witness import Testimony, Witness
 
 _TAKEN = "another wallboard is running on it; stop that one first"
+_SWEPT_ROWS, _SWEPT_BYTES = 250, 250_000
 log = structlog.get_logger()
 
 
@@ -46,13 +51,27 @@ class Custody:
             self._last_seal = _seal_at(self._store, self.written)
             undo.pop_all()
         self.failed = False
+        self._base = self._store.base
         self._ousted = False
+        self._is_restating = False
         self._complaint: str | None = None  # what kept it from being opened again, as it was logged last
 
     @property
     def epoch(self) -> str:
         """The name of this history; another one means that something of the one before was lost."""
         return self._testimony.epoch
+
+    @property
+    def base(self) -> Base:
+        """Up to where entries were deleted on purpose."""
+        if self._store is not None:
+            self._base = self._store.base
+        return self._base
+
+    @property
+    def chain(self) -> bytes:
+        """All seals since the base up to the last entry."""
+        return self._testimony.chain
 
     def read(self, after: int, most: int) -> list[Row]:
         return self._open().read(after, most)
@@ -72,6 +91,76 @@ class Custody:
         self._testify(rows)
         self.failed = False
         return first
+
+    def declare(self, base: Base, aged: Sequence[int], at: datetime) -> list[Row]:
+        """From here on everything up to `base` counts as deleted; returns the entry that says so."""
+        said = Delivery(received_at=at, body=written(base).encode(), remark=EVENTS_PURGED)
+        rows = [to_row(self.written + 1, said)]
+        self.failed = True
+        self._open().declare(base, rows, [(BASE, written(base)), (UNCLEAN, "yes")], aged)
+        self.stay_in_place()
+        self._testify(rows)
+        self.failed = False
+        return rows
+
+    def restate(self, changed: Sequence[Row], chain: bytes, said: Delivery) -> list[Row]:
+        """Puts `changed` in the place of the entries with their sequences, after which the chain is `chain`.
+
+        The witness is told after the commit; until then a note in the same commit stands for its word.
+        """
+        rows = [to_row(self.written + 1, said)]
+        restated = Restated(self.written, self._testimony.chain, chain)
+        self._witness.settle()  # so that no power cut brings back an older word of it, which no note explains
+        self.failed = self._is_restating = True
+        note = (RESTATED, msgspec.json.encode(restated).decode())
+        self._open().replace(changed, rows, [note, (UNCLEAN, "yes")])
+        self._testimony = msgspec.structs.replace(self._testimony, chain=chain)
+        self._witness.begin(self._testimony)
+        self.stay_in_place()
+        self._testify(rows)
+        self.failed = self._is_restating = False
+        return rows
+
+    def sweep(self, after: int) -> int | None:
+        """Deletes a few of the entries that count as deleted; where to go on, `None` when none is left."""
+        self.failed = True
+        following = self._open().sweep(after, _SWEPT_ROWS, _SWEPT_BYTES)
+        self.stay_in_place()
+        self.failed = False
+        return following
+
+    def scrub(self, blanking: Blanking) -> bool:
+        """Lets nothing of what was deleted be left in the WAL, in the file's gaps and in files kept aside.
+
+        False while another program reads an older state, and then it is to be tried again.
+        """
+        self.failed = True
+        store = self._open()
+        if not store.empty_wal():
+            self.failed = False
+            return False
+        if blanking.pages:
+            self._store = None
+            store.close()  # its cache holds those gaps as they were
+            blanking.do()
+            self._store = self._reopen()
+        self.forget_aside()
+        self._open().write([], [(UNCLEAN, "")])
+        self.failed = False
+        return True
+
+    def empty_wal(self) -> bool:
+        """See `Store.empty_wal`."""
+        return self._open().empty_wal()
+
+    def forget_aside(self) -> None:
+        """What mending kept of an older journal."""
+        for word in ASIDE:
+            remove(beside(self.path, word))
+
+    def is_unclean(self) -> bool:
+        """Whether something was deleted and not everything of it has been scrubbed yet."""
+        return self.notes().get(UNCLEAN) == "yes"
 
     def stay_in_place(self) -> None:
         """Puts back what somebody has deleted or replaced."""
@@ -111,7 +200,8 @@ class Custody:
         last = rows[-1]
         if self._testimony.sequence < last[0]:
             chain = reduce(chained, map(seal_of, rows), self._testimony.chain)
-            self._testimony = Testimony(self._testimony.epoch, last[0], chain)
+            base = self._open().base
+            self._testimony = Testimony(self._testimony.epoch, last[0], chain, base.sequence, base.kept)
             self._witness.testify(self._testimony)
         self.written, self._last_seal = last[0], seal_of(last)
 
@@ -186,9 +276,12 @@ class Custody:
                 self._complaint = str(error)
                 log.error("the journal cannot be opened again", reason=str(error))
         store, self._testimony = open_sound(self.path, self._witness)
+        self._is_restating = False
         return store
 
     def _continues(self, store: Store) -> bool:
+        if self._is_restating:
+            return False
         epochs = [value for name, value, _ in store.notes() if name == "epoch"]
         return epochs == [self.epoch] and _seal_at(store, self.written) == self._last_seal
 

@@ -18,7 +18,8 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from wallboard.journal import EVENTS_LOST, Delivery
+from wallboard.journal import EVENTS_LOST, EVENTS_PURGED, Delivery
+from wallboard.journal.base import BASE, FIRST, UNCLEAN, Base, Kept, told_by, witnessed, written
 from wallboard.journal.carve import Record, records
 from wallboard.journal.rows import ALL, COLUMNS, INSERT, NOTE, TABLES, Row, is_sealed, sealed_note, to_row
 from wallboard.journal.soundness import Findings, Loss, Range, count, examine, excuses, is_damage, without
@@ -94,7 +95,7 @@ def _agree(store: Store, findings: Findings, witness: Witness) -> Testimony:
     if epoch is None:
         epoch = secrets.token_hex(8)
         store.write([], [("epoch", epoch)])
-    testimony = Testimony(epoch, findings.head, findings.chain)
+    testimony = Testimony(epoch, findings.head, findings.chain, findings.base.sequence, findings.base.kept)
     if witness.testimony is None or witness.testimony.epoch != epoch:
         witness.begin(testimony)
     elif witness.testimony != testimony:
@@ -111,8 +112,11 @@ def _replace(path: Path, wal: bytes, findings: Findings, told: Testimony | None)
         target.execute("PRAGMA synchronous=FULL")
         target.executescript(TABLES)
         target.execute("BEGIN")
-        _rescue(path, wal, target)
-        _tell(target, findings, told)
+        base = _base(path, wal, findings, told)
+        dropped = _rescue(path, wal, target, base)
+        _tell(target, findings, told, base)
+        if dropped:  # the damaged file holds what was deleted on purpose, and is not kept for long
+            target.execute(NOTE, sealed_note(UNCLEAN, "yes"))
         target.execute("COMMIT")
     finally:
         target.close()
@@ -133,29 +137,59 @@ def _keep_aside(path: Path, wal: bytes) -> None:
     wal_path(damaged).write_bytes(wal)
 
 
-def _tell(target: sqlite3.Connection, findings: Findings, told: Testimony | None) -> None:
+def _base(path: Path, wal: bytes, findings: Findings, told: Testimony | None) -> Base:
+    """Where the journal began, by whoever knows it last. A copy from before a deletion must not undo that."""
+    if findings.foreign:
+        return findings.base
+    known = [findings.base, witnessed(told) or FIRST]
+    if findings.base is FIRST:
+        remarks = [row for row in _found(path, wal) if len(row) == 8 and row[7] == EVENTS_PURGED]
+        known.append(told_by(remarks) or FIRST)
+    return max(known, key=lambda base: (base.sequence, len(base.remains)))
+
+
+def _tell(target: sqlite3.Connection, findings: Findings, told: Testimony | None, base: Base) -> None:
     """The first word of the mended journal: what is gone."""
     present = [row[0] for row in target.execute("SELECT sequence FROM deliveries ORDER BY sequence")]
-    head = max([told.sequence if told else 0, *present[-1:]])
+    after = [number for number in present if number > base.sequence]
+    head = max([told.sequence if told else 0, base.sequence, *after[-1:]])
     excused = [
         gap
         for row in target.execute(f"SELECT {COLUMNS} FROM deliveries WHERE remark = ?", (EVENTS_LOST,)).fetchall()
         for gap in excuses(row)
     ]
-    missing = without(_gaps(present, head), excused)
+    missing = without(_gaps(after, base.sequence, head), excused)
     epoch = secrets.token_hex(8)
     was = told.epoch if told else findings.epoch
-    lost = told.sequence if told and findings.foreign else count(missing)
+    lost = count(missing) + max(0, base.kept - (len(present) - len(after)))
+    if told and findings.foreign:
+        lost = told.sequence - told.base + told.kept
     loss = Loss(lost, missing, epoch, was, findings.reasons)
-    remark = Delivery(received_at=datetime.now(UTC), body=msgspec.json.encode(loss), remark=EVENTS_LOST)
+    now = datetime.now(UTC)
+    remark = Delivery(received_at=now, body=msgspec.json.encode(loss), remark=EVENTS_LOST)
     target.execute(INSERT, to_row(head + 1, remark))
-    notes = [*findings.notes, ("epoch", epoch), *([("follows", was)] if was else [])]
+    notes = [note for note in findings.notes if note[0] != BASE]
+    if base.sequence:
+        base = _as_it_stands(target, base)
+        again = Delivery(received_at=now, body=written(base).encode(), remark=EVENTS_PURGED)
+        target.execute(INSERT, to_row(head + 2, again))
+        notes.append((BASE, written(base)))
+    notes += [("epoch", epoch), *([("follows", was)] if was else [])]
     target.executemany(NOTE, [sealed_note(*note) for note in notes])
     log.error("the journal was mended", kept=len(present), lost=loss.lost, epoch=epoch)
 
 
-def _gaps(present: list[int], head: int) -> list[Range]:
-    gaps, expected = [], 1
+def _as_it_stands(target: sqlite3.Connection, base: Base) -> Base:
+    """The same base with those of its kept remarks that are left."""
+    kept = Kept(base)
+    for row in target.execute(f"SELECT {COLUMNS} FROM deliveries WHERE sequence <= ? ORDER BY sequence",
+                              (base.sequence,)):  # fmt: skip
+        kept.hear(row)
+    return msgspec.structs.replace(base, kept=kept.count, kept_chain=kept.chain)
+
+
+def _gaps(present: list[int], base: int, head: int) -> list[Range]:
+    gaps, expected = [], base + 1
     for number in [*present, head + 1]:
         if number > expected:
             gaps.append((expected, number - 1))
@@ -163,11 +197,22 @@ def _gaps(present: list[int], head: int) -> list[Range]:
     return gaps
 
 
-def _rescue(path: Path, wal: bytes, target: sqlite3.Connection) -> None:
-    """Copies every row whose seal holds: first as SQLite reads them, then what only its raw pages still show."""
-    for row in chain(_readable(path), map(_as_row, records(path, wal))):
-        if len(row) == 8 and is_sealed(row):
-            target.execute(INSERT.replace("INSERT", "INSERT OR IGNORE"), row)
+def _rescue(path: Path, wal: bytes, target: sqlite3.Connection, base: Base) -> bool:
+    """Copies every row whose seal holds, but for those that were deleted on purpose; True if there were such."""
+    dropped = False
+    for row in _found(path, wal):
+        if len(row) != 8 or not is_sealed(row):
+            continue
+        if base.drops(row):
+            dropped = True
+            continue
+        target.execute(INSERT.replace("INSERT", "INSERT OR IGNORE"), row)
+    return dropped
+
+
+def _found(path: Path, wal: bytes) -> Iterator[Row]:
+    """Every row that can be had: first as SQLite reads them, then what only the raw pages still show."""
+    return chain(_readable(path), map(_as_row, records(path, wal)))
 
 
 def _readable(path: Path) -> Iterator[Row]:

@@ -1,7 +1,7 @@
 """Whether a journal is whole; knows no event, changes nothing, and leaves what follows from it to `mending`.
 
 Rows tell by their seals whether they are as they were written, their numbers whether one is missing, and the
-witness whether the end is.
+witness whether the end is. What was deleted on purpose is no loss: all of this begins at the base.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from pathlib import Path
 
 import msgspec
 
-from wallboard.journal import EVENTS_LOST
+from wallboard.journal import EVENTS_LOST, EVENTS_PURGED
+from wallboard.journal.base import FIRST, Base, Kept, base_of, told_by, witnessed
 from wallboard.journal.rows import ALL, NOTES, NOTHING, SHAPE, Row, chained, is_note_sealed, is_sealed, seal_of
 from wallboard.journal.witness import Testimony
 
@@ -32,9 +33,21 @@ class Loss(msgspec.Struct, frozen=True):
     reasons: list[str]
 
 
+class Restated(msgspec.Struct, frozen=True):
+    """The note beside rewritten entries: the chain at `sequence`, which the witness has, and what it is now."""
+
+    sequence: int
+    before: bytes
+    after: bytes
+
+
+RESTATED = "restated"
+
+
 class Findings(msgspec.Struct):
     """What an examination found; sound if there are no `reasons`, `foreign` if it is another history altogether."""
 
+    base: Base = FIRST
     head: int = 0
     chain: bytes = NOTHING
     epoch: str | None = None
@@ -60,12 +73,22 @@ def examine(connection: sqlite3.Connection, told: Testimony | None) -> Findings:
         found.reasons.append("the file's pages are out of order")
     if any(_shape(connection, table) != shape for table, shape in SHAPE.items()):
         found.reasons.append("a table is not as it was made")
-    chain_then = _walk(connection, found, told.sequence if told else 0)
+    found.base = base_of(sound) or _base_without_its_note(connection, told)
+    chain_then = _walk(connection, found, told)
     if told is not None:
-        _hear(found, told, chain_then)
+        _hear(found, told, chain_then, sound.get(RESTATED))
     if missing := without(found.gaps, found.excused):
         found.reasons.append(f"{count(missing)} entries are missing or have changed")
     return found
+
+
+def _base_without_its_note(connection: sqlite3.Connection, told: Testimony | None) -> Base:
+    """What the remarks or the witness say. Where nothing was ever deleted, this reads no more than the table once."""
+    base = witnessed(told)
+    if told is not None and base is None:
+        return FIRST
+    rows = connection.execute(f"{ALL.replace('ORDER', 'WHERE remark = ? ORDER')}", (EVENTS_PURGED,)).fetchall()
+    return told_by(rows) or base or FIRST
 
 
 def _shape(connection: sqlite3.Connection, table: str) -> list[tuple[str, str, int, int]]:
@@ -73,22 +96,38 @@ def _shape(connection: sqlite3.Connection, table: str) -> list[tuple[str, str, i
     return [(name, kind, required, key) for _, name, kind, required, _, key in columns]
 
 
-def _walk(connection: sqlite3.Connection, found: Findings, witnessed: int) -> bytes | None:
-    """Follows the rows to their end; returns the chain as it stood at the sequence `witnessed`."""
-    chain_then = found.chain if witnessed == 0 else None
+def _walk(connection: sqlite3.Connection, found: Findings, told: Testimony | None) -> bytes | None:
+    """Follows the rows to their end; returns the chain as it stood where the witness last looked.
+
+    Of a witness that ends before the base nothing can be checked any more, and it is believed.
+    """
+    base, kept = found.base, Kept(found.base)
+    found.head, found.chain = base.sequence, base.chain
+    witnessed_at = told.sequence if told else 0
+    chain_then = None
+    if witnessed_at <= base.sequence:
+        chain_then = base.chain if told is None or witnessed_at == base.sequence else told.chain
     for row in connection.execute(ALL):
-        if not is_sealed(row) or row[0] <= found.head:
+        if not is_sealed(row):
+            continue
+        if row[0] <= base.sequence:
+            kept.hear(row)
+        if row[0] <= found.head:
             continue
         if row[0] != found.head + 1:
             found.gaps.append((found.head + 1, row[0] - 1))
         found.head, found.chain = row[0], chained(found.chain, seal_of(row))
         found.excused += excuses(row)
-        if row[0] == witnessed:
+        if row[0] == witnessed_at:
             chain_then = found.chain
+    if kept.count < base.kept:
+        found.reasons.append(f"{base.kept - kept.count} entries that are kept for ever are missing or have changed")
+    elif kept.chain != base.kept_chain:
+        found.reasons.append("entries that are kept for ever are not those that were")
     return chain_then
 
 
-def _hear(found: Findings, told: Testimony, chain_then: bytes | None) -> None:
+def _hear(found: Findings, told: Testimony, chain_then: bytes | None, restated: str | None) -> None:
     """The witness against what stands. A journal that follows the witness's own was mended, but not yet witnessed."""
     if found.follows == told.epoch != found.epoch:
         return
@@ -97,8 +136,16 @@ def _hear(found: Findings, told: Testimony, chain_then: bytes | None) -> None:
         found.foreign = found.epoch is not None
     if found.head < told.sequence:
         found.gaps.append((found.head + 1, told.sequence))
-    elif chain_then != told.chain:
+    elif chain_then != told.chain and not _is_restated(told, chain_then, restated):
         found.reasons.append("entries are not those that were acknowledged")
+
+
+def _is_restated(told: Testimony, chain_then: bytes | None, restated: str | None) -> bool:
+    """Whether a caller was erased, and the server ended before the witness was told of it."""
+    if restated is None:
+        return False
+    said = msgspec.json.decode(restated, type=Restated)
+    return (said.sequence, said.before, said.after) == (told.sequence, told.chain, chain_then)
 
 
 def excuses(row: Row) -> list[Range]:

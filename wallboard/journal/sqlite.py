@@ -12,17 +12,18 @@ import errno
 import queue
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
 from wallboard.journal import SCHEMA, Apply, Delivery, Entry, JournalError, JournalUnavailable
 from wallboard.journal import custody as files
+from wallboard.journal.base import FIRST, Base
 from wallboard.journal.custody import Custody
-from wallboard.journal.rows import to_entry
+from wallboard.journal.rows import Row, to_entry
 
 _BATCH = 500
 _CHUNK = 2_000
@@ -34,7 +35,9 @@ _CLOSE_WITHIN_SECONDS = 2
 log = structlog.get_logger()
 
 _Note = tuple[str, str]
-_Job = tuple[Delivery | _Note, "asyncio.Future[Any]"]
+_Work = Callable[[Custody], "tuple[Any, list[Row]]"]
+_Job = tuple[Delivery | _Note | _Work, "asyncio.Future[Any]"]
+_T = TypeVar("_T")
 
 
 class SqliteJournal:
@@ -53,6 +56,23 @@ class SqliteJournal:
     @property
     def epoch(self) -> str | None:
         return self._custody.epoch if self._custody is not None else None
+
+    @property
+    def path(self) -> Path:
+        return self._path
+
+    @property
+    def base(self) -> Base:
+        """Up to where entries were deleted on purpose."""
+        return self._custody.base if self._custody is not None else FIRST
+
+    @property
+    def remains(self) -> str:
+        return self.base.remains
+
+    @property
+    def begins_after(self) -> int:
+        return self.base.sequence
 
     async def open(self, apply: Apply, after: int = 0) -> None:
         """Opens, locks and replays, yielding to the loop between chunks; JournalError names the setting.
@@ -90,6 +110,13 @@ class SqliteJournal:
             raise JournalUnavailable("the journal is closed")
         await self._enqueue((name, value))
 
+    async def work(self, do: Callable[[Custody], tuple[_T, list[Row]]]) -> _T:
+        """Has the writer do this between two commits, and applies the entries that it made; JournalUnavailable."""
+        if self._writer is None:
+            raise JournalUnavailable("the journal is closed")
+        done: _T = await self._enqueue(do)
+        return done
+
     def noted(self, name: str) -> str | None:
         return self._notes.get(name)
 
@@ -105,7 +132,7 @@ class SqliteJournal:
             self._custody.release()
             self._custody = None
 
-    def _enqueue(self, what: Delivery | _Note) -> asyncio.Future[Any]:
+    def _enqueue(self, what: Delivery | _Note | _Work) -> asyncio.Future[Any]:
         future: asyncio.Future[Any] = self._loop.create_future()
         self._queued += 1
         self._jobs.put((what, future))
@@ -121,7 +148,12 @@ class SqliteJournal:
     def _write(self, custody: Custody) -> None:
         for batch in self._batches():
             try:
+                if batch and callable(batch[0][0]):
+                    self._do(custody, *batch[0])
+                    continue
                 first = self._commit(custody, batch)
+            except JournalUnavailable as error:  # what work asks for cannot be done as things stand; nothing is wrong
+                self._call(self._refused, batch, str(error))
             except Exception as error:  # noqa: BLE001 - without its writer the server could never answer 200 again
                 self._call(self._failed, batch, str(error) or type(error).__name__)
             else:
@@ -133,26 +165,37 @@ class SqliteJournal:
             batch: list[_Job] = []
             try:
                 job = self._jobs.get(timeout=_TEND_EVERY_SECONDS)
-                while job is not None and len(batch) < _BATCH - 1:
+                while job is not None and not callable(job[0]) and len(batch) < _BATCH - 1:
                     batch.append(job)
                     job = self._jobs.get_nowait()
             except queue.Empty:
                 yield batch
                 continue
-            if job is not None:
+            if job is not None and not callable(job[0]):
                 batch.append(job)
-            yield batch
+            if batch or job is None:
+                yield batch
             if job is None:
                 return
+            if callable(job[0]):
+                yield [job]
 
-    def _commit(self, custody: Custody, batch: Sequence[_Job]) -> int:
+    def _do(self, custody: Custody, work: Any, future: asyncio.Future[Any]) -> None:
+        self._recover(custody)
+        result, rows = work(custody)
+        self._call(self._done, future, result, [to_entry(row) for row in rows])
+
+    def _recover(self, custody: Custody) -> None:
         if custody.failed:
             if found := custody.recover():
                 self._call(self._found, [to_entry(row) for row in found])
+
+    def _commit(self, custody: Custody, batch: Sequence[_Job]) -> int:
+        self._recover(custody)
         if not batch and self.trouble is None:
             custody.stay_in_place()
             return 0
-        notes = [what for what, _ in batch if not isinstance(what, Delivery)]
+        notes = [what for what, _ in batch if isinstance(what, tuple)]
         if not batch:
             notes = [("tried_at", datetime.now(UTC).isoformat())]
         return custody.commit([what for what, _ in batch if isinstance(what, Delivery)], notes)
@@ -179,14 +222,23 @@ class SqliteJournal:
             if not future.done():
                 future.set_result(result)
 
+    def _done(self, future: asyncio.Future[Any], result: object, entries: Sequence[Entry]) -> None:
+        self._queued -= 1
+        self._found(entries)
+        if not future.done():
+            future.set_result(result)
+
     def _found(self, entries: Sequence[Entry]) -> None:
         for entry in entries:
             self._apply(entry)
             self.head = entry.sequence
 
     def _failed(self, batch: Sequence[_Job], reason: str) -> None:
-        self._queued -= len(batch)
         self.trouble = reason
+        self._refused(batch, reason)
+
+    def _refused(self, batch: Sequence[_Job], reason: str) -> None:
+        self._queued -= len(batch)
         for _, future in batch:
             if not future.done():
                 future.set_exception(JournalUnavailable(reason))

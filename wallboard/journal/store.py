@@ -13,9 +13,12 @@ from collections.abc import Iterable, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 
-from wallboard.journal.rows import INSERT, NOTE, NOTES, SELECT, TABLES, Row, sealed_note
+from wallboard.journal.base import FIRST, Base, base_of
+from wallboard.journal.rows import INSERT, NOTE, NOTES, SELECT, TABLES, Row, is_note_sealed, sealed_note
 
 BUSY_SECONDS = 0.6
+ASIDE = ("damaged", "outdated", "unfinished")
+"""Files beside the database that mending keeps or leaves behind."""
 _COMPANIONS = ("-wal", "-shm")
 
 Identity = tuple[int, int]
@@ -55,6 +58,7 @@ class Store:
             self.connection.close()
             raise
         self._places = {path: identity(path), wal_path(path): identity(wal_path(path))}
+        self.base = self._read_base()
 
     def _begin_alone(self) -> None:
         try:
@@ -76,8 +80,79 @@ class Store:
                 self.connection.rollback()
             raise
 
+    def declare(self, base: Base, rows: Sequence[Row], notes: Iterable[tuple[str, str]], aged: Iterable[int]) -> None:
+        """A commit after which everything up to `base` counts as deleted; it is deleted in fact by `sweep`."""
+        try:
+            self.connection.execute("BEGIN IMMEDIATE")
+            self.connection.executemany("DELETE FROM deliveries WHERE sequence = ?", ((number,) for number in aged))
+            self.connection.executemany(INSERT, rows)
+            self.connection.executemany(NOTE, (sealed_note(*note) for note in notes))
+            self.connection.execute("COMMIT")
+        except sqlite3.Error:
+            with suppress(sqlite3.Error):
+                self.connection.rollback()
+            raise
+        self.base = base
+
+    def replace(self, rows: Sequence[Row], appended: Sequence[Row], notes: Iterable[tuple[str, str]]) -> None:
+        """A commit that puts `rows` in the place of those with the same sequences."""
+        try:
+            self.connection.execute("BEGIN IMMEDIATE")
+            self.connection.executemany(INSERT.replace("INSERT", "INSERT OR REPLACE"), rows)
+            self.connection.executemany(INSERT, appended)
+            self.connection.executemany(NOTE, (sealed_note(*note) for note in notes))
+            self.connection.execute("COMMIT")
+        except sqlite3.Error:
+            with suppress(sqlite3.Error):
+                self.connection.rollback()
+            raise
+
+    def sweep(self, after: int, most_rows: int, most_bytes: int) -> int | None:
+        """Deletes the next few entries after `after` that count as deleted; where to go on, `None` at the end."""
+        doomed = self._doomed(after, most_rows)
+        if not doomed:
+            return None
+        size, last = 0, doomed[0][0]
+        for sequence, length in doomed:
+            size += length
+            if size > most_bytes and sequence != doomed[0][0]:
+                break
+            last = sequence
+        rest, names = self._dropped()
+        self.connection.execute(
+            f"DELETE FROM deliveries WHERE sequence > ? AND sequence <= ? AND {rest}", (after, last, *names)
+        )
+        return last
+
+    def _doomed(self, after: int, most: int) -> list[tuple[int, int]]:
+        rest, names = self._dropped()
+        return self.connection.execute(
+            f"SELECT sequence, length(body) FROM deliveries WHERE sequence > ? AND sequence <= ? AND {rest} "
+            f"ORDER BY sequence LIMIT {most}", (after, self.base.sequence, *names),
+        ).fetchall()  # fmt: skip
+
+    def _dropped(self) -> tuple[str, tuple[str, ...]]:
+        """Which entries up to the base count as deleted, in SQL."""
+        return f"(remark IS NULL OR remark IN ({', '.join('?' * len(self.base.goes))}))", self.base.goes
+
+    def empty_wal(self) -> bool:
+        """True once nothing of any commit is left in the WAL; False while another program reads an older state."""
+        busy, _, _ = self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return not busy
+
     def read(self, after: int, most: int) -> list[Row]:
-        return self.connection.execute(f"{SELECT} LIMIT {most}", (after,)).fetchall()
+        """The next entries; without those that count as deleted."""
+        if after >= self.base.sequence:
+            return self.connection.execute(f"{SELECT} LIMIT {most}", (after,)).fetchall()
+        rest, names = self._dropped()
+        wanted = f"AND (sequence > ? OR NOT {rest}) ORDER"
+        return self.connection.execute(
+            f"{SELECT.replace('ORDER', wanted)} LIMIT {most}", (after, self.base.sequence, *names)
+        ).fetchall()
+
+    def _read_base(self) -> Base:
+        sound = {str(name): str(value) for name, value, seal in self.notes() if is_note_sealed(name, value, seal)}
+        return base_of(sound) or FIRST
 
     def notes(self) -> list[tuple[object, object, object]]:
         """All notes with their seals, as they stand."""
@@ -109,6 +184,7 @@ def connect(path: Path) -> sqlite3.Connection:
     try:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA secure_delete=ON")
     except BaseException:
         connection.close()
         raise

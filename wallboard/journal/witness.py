@@ -19,11 +19,16 @@ _SLOTS = 2
 
 
 class Testimony(msgspec.Struct, frozen=True):
-    """`epoch` names the history, `sequence` its last acknowledged entry, `chain` all its seals up to there."""
+    """`epoch` names the history, `sequence` its last acknowledged entry, `chain` all its seals up to there.
+
+    All entries up to `base` were deleted on purpose but for `kept` of them.
+    """
 
     epoch: str
     sequence: int
     chain: bytes
+    base: int = 0
+    kept: int = 0
 
 
 class Witness:
@@ -50,6 +55,10 @@ class Witness:
         """A new history: nothing of the one before is kept, and this much is on the disk when it returns."""
         self.testify(testimony)
         self._write((self._turn + 1) % _SLOTS, bytes(_SLOT))
+        os.fsync(self._descriptor)
+
+    def settle(self) -> None:
+        """What was testified is on the disk when it returns, and not only safe from a crash of the process."""
         os.fsync(self._descriptor)
 
     def close(self) -> None:
