@@ -131,7 +131,7 @@ def test_of_one_address_only_so_many_wait_and_of_all_so_many(newcomers: Newcomer
     with pytest.raises(Crowded):
         knock(newcomers, "one more")
     for n in range(MOST - MOST_OF_ADDRESS):
-        knock(newcomers, f"b{n}", f"198.51.100.{n}")
+        knock(newcomers, f"b{n}", f"198.51.{n // 256}.{n % 256}")
     with pytest.raises(Crowded):
         knock(newcomers, "of another", "203.0.113.1")
     assert len(newcomers) == MOST

@@ -41,7 +41,6 @@ POLICY = {
 }
 ALWAYS = {
     "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
     "x-frame-options": "DENY",
@@ -93,6 +92,7 @@ def flaws(path: str, answer: httpx.Response) -> list[str]:
     wrong = [f"{name}: {headers.get(name)}" for name, value in always.items() if headers.get(name) != value]
     rules = dict(part.strip().split(" ", 1) for part in headers.get("content-security-policy", "x y").split(";"))
     wrong += [f"policy {name}: {rules.get(name)}" for name, value in POLICY.items() if rules.get(name) != value]
+    wrong += ["referrer"] if headers.get("referrer-policy") not in ("no-referrer", "same-origin") else []
     wrong += ["unsafe policy"] if "unsafe" in headers.get("content-security-policy", "") else []
     wrong += [f"{name} is told" for name in ("server", "x-powered-by", "via", "etag-of") if name in headers]
     if not path.startswith(("/static/", "/healthz", "/readyz")) and headers.get("cache-control") != "no-store":
