@@ -59,6 +59,8 @@ from wallboard.people.folds import People
 from wallboard.people.key_pages import KeyPages
 from wallboard.people.operating import Operating, address_of
 from wallboard.people.pages import PeoplePages
+from wallboard.people.provider import Provider
+from wallboard.people.provider_doors import ProviderDoors
 from wallboard.people.reception import AT_THE_COMMAND_LINE, Reception
 from wallboard.people.times import Times
 from wallboard.render import Renderer
@@ -169,7 +171,14 @@ def create_app(settings: Settings) -> Starlette:
         TvReports(televisions, keys, desk, screens.build),
         TvPages(televisions, paired, enrolment, boards, desk, screens.tell, screens.build),
     )
-    doors = Doors(reception, people.cookies, who, pages.draw, lambda: intake.ready)
+    doors = Doors(
+        reception, people.cookies, who, pages.draw,
+        is_ready=lambda: intake.ready, has_accounts=lambda: has_accounts(), has_provider=bool(settings.oidc_issuer),
+    )  # fmt: skip
+    provider_doors: list[ProviderDoors] = []
+    if settings.oidc_issuer:
+        provider = Provider(settings, clock)
+        provider_doors.append(ProviderDoors(provider, reception, people.cookies, who, pages.draw, lambda: intake.ready))
     account_pages = AccountPages(desk, reception, people.cookies, who, times)
     people_pages = PeoplePages(desk, reception, boards, who, times, clock, settings.public_url)
     key_pages = KeyPages(
@@ -184,7 +193,7 @@ def create_app(settings: Settings) -> Starlette:
     )  # fmt: skip
 
     def has_accounts() -> bool:
-        return len(people.accounts) > 0
+        return len(people.accounts) > 0 or settings.oidc_issuer is not None
 
     def is_open() -> bool:
         return intake.ready and is_loopback(settings.host) and not has_accounts()
@@ -208,6 +217,7 @@ def create_app(settings: Settings) -> Starlette:
     app = Starlette(
         routes=[
             *(gate.route(way) for part in parts for way in part.routes()),
+            *(gate.route(way) for part in provider_doors for way in part.routes()),
             Mount("/static", StaticFiles(directory=STATIC), middleware=[PACKING]),
         ],
         middleware=[

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import time
 from functools import cached_property
+from importlib.util import find_spec
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
@@ -68,6 +69,22 @@ def _networks(value: object) -> object:
         raise ValueError("expected networks such as 192.0.2.0/24, 2001:db8::/32, comma-separated") from None
 
 
+def _roles(value: object) -> object:
+    """`groups:wall-admins=admin; groups:staff=viewer` as (claim, value, role)."""
+    if not isinstance(value, str):
+        return value
+    roles: list[tuple[str, str, str]] = []
+    for item in filter(None, (part.strip() for part in value.split(";"))):
+        told, _, role = item.rpartition("=")
+        claim, _, expected = told.partition(":")
+        if role.strip() not in ("viewer", "supervisor", "admin") or not claim.strip() or not expected.strip():
+            raise ValueError("expected claim:value=role; …, such as groups:wallboard-admins=admin; groups:staff=viewer")
+        roles.append((claim.strip(), expected.strip(), role.strip()))
+    return tuple(roles)
+
+
+OidcRole = Literal["viewer", "supervisor", "admin"]
+OidcRoles = Annotated[tuple[tuple[str, str, OidcRole], ...], NoDecode, BeforeValidator(_roles)]
 Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_networks)]
 Tokens = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
 Seconds = Annotated[int, Field(ge=0, le=86_400)]
@@ -89,6 +106,10 @@ class Settings(BaseSettings):
     trusted_proxies: Networks = Field((), validation_alias="WALLBOARD_TRUSTED_PROXIES")
     secret_key: str | None = Field(None, min_length=32, validation_alias="WALLBOARD_SECRET_KEY", repr=False)
     public_url: str | None = Field(None, validation_alias="WALLBOARD_PUBLIC_URL")
+    oidc_issuer: str | None = Field(None, validation_alias="WALLBOARD_OIDC_ISSUER")
+    oidc_client_id: str | None = Field(None, validation_alias="WALLBOARD_OIDC_CLIENT_ID")
+    oidc_client_secret: str | None = Field(None, validation_alias="WALLBOARD_OIDC_CLIENT_SECRET", repr=False)
+    oidc_roles: OidcRoles = Field((), validation_alias="WALLBOARD_OIDC_ROLES")
     time_zone: str = Field("UTC", validation_alias="WALLBOARD_TIME_ZONE")
     country: str | None = Field(None, validation_alias="WALLBOARD_COUNTRY")
     day_starts_at: time = Field(time(0), validation_alias="WALLBOARD_DAY_STARTS_AT")
@@ -121,6 +142,15 @@ class Settings(BaseSettings):
         if name and name.upper() not in phonenumbers.SUPPORTED_REGIONS:
             raise ValueError(f"{name!r} is no country; write its two letters, such as AU")
         return name.upper() if name else None
+
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _secure(cls, url: str | None) -> str | None:
+        parts = urlsplit(url or "")
+        here = parts.hostname in ("127.0.0.1", "localhost", "::1")
+        if url and not (parts.netloc and (parts.scheme == "https" or (parts.scheme == "http" and here))):
+            raise ValueError("expected the provider's https address, such as https://login.example.com")
+        return url or None
 
     @field_validator("public_url")
     @classmethod
@@ -195,8 +225,30 @@ def require_serving(settings: Settings) -> None:
             f"WEB_CONCURRENCY: is {settings.web_concurrency}, but the SQLite journal serves one process only, "
             "for each would hold a part of the truth. Set WEB_CONCURRENCY=1."
         )
+    problems += _missing_for_oidc(settings)
     if problems:
         raise SettingsError(_listed(problems))
+
+
+def _missing_for_oidc(settings: Settings) -> list[str]:
+    if settings.oidc_issuer is None:
+        return []
+    needed = {
+        "WALLBOARD_OIDC_CLIENT_ID": (settings.oidc_client_id, "the name that the provider knows this wallboard by"),
+        "WALLBOARD_OIDC_ROLES": (
+            settings.oidc_roles,
+            "who may come: groups:wallboard-admins=admin; groups:staff=viewer",
+        ),
+        "WALLBOARD_PUBLIC_URL": (settings.public_url, "where the provider sends browsers back to"),
+    }
+    problems = [
+        f"{name}: not set, but WALLBOARD_OIDC_ISSUER needs it: {what}"
+        for name, (value, what) in needed.items()
+        if not value
+    ]
+    if find_spec("authlib") is None:
+        problems.append("WALLBOARD_OIDC_ISSUER: needs authlib; pip install -r requirements-oidc.txt")
+    return problems
 
 
 def _explain(error: ValidationError) -> str:

@@ -56,7 +56,9 @@ class AccountPages:
     async def rename(self, request: Request) -> Response:
         """303 done · 413 · 422 · 503 not written."""
         account, form = self._account(request), await _form(request)
-        if account is None or form is None:
+        if account is None:
+            return see(PLACE)  # at a machine without accounts
+        if form is None:
             return self._page(request, 413, trouble="This form is too large.")
         try:
             await self._reception.rename(account, form.text("shown"), self._asking.asker(request))
@@ -69,7 +71,9 @@ class AccountPages:
     async def change_password(self, request: Request) -> Response:
         """303 done, all other sessions ended · 413 · 422 · 429 too often · 503."""
         account, form = self._account(request), await _form(request)
-        if account is None or form is None:
+        if account is None:
+            return see(PLACE)  # at a machine without accounts
+        if form is None:
             return self._page(request, 413, trouble="This form is too large.")
         old, new = (next(iter(form.all(name)), "") for name in ("old", "password"))
         asker, device = self._asking.asker(request), self._cookies.device(request, account.name)
@@ -90,7 +94,9 @@ class AccountPages:
     async def end_sessions(self, request: Request) -> Response:
         """303: one session (`id`), or all but this one · 413 · 503."""
         account, form = self._account(request), await _form(request)
-        if account is None or form is None:
+        if account is None:
+            return see(PLACE)  # at a machine without accounts
+        if form is None:
             return self._page(request, 413, trouble="This form is too large.")
         mine, id = visitor_of(request).key, form.text("id")
         closed = [one for one in self._reception.sessions.of(account.name) if (one.id == id if id else one.key != mine)]

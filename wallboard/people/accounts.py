@@ -2,7 +2,8 @@
 
 An account's `epoch` changes with its password and with what it may do: sessions of another epoch have ended.
 A link is kept as the SHA-256 of its code, and is used up by the saving that names it, in whatever process it is made.
-The last admin is neither removed nor demoted. Whoever deletes old entries must keep these remarks.
+The last admin is neither removed nor demoted, but by the OpenID provider, from where another may come. Whoever
+deletes old entries must keep these remarks.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ FIRST = ""
 """Instead of a name: the link makes an admin of whoever uses it."""
 MOST_ACCOUNTS = 500
 Why = Literal["made", "claimed", "changed", "password", "renamed", "rehashed", "role from the provider"]
+FROM_PROVIDER: Why = "role from the provider"
 Hear = Callable[[dict[str, Any], datetime], None]
 
 
@@ -121,7 +123,8 @@ class Accounts:
         account = said.account
         if said.link and not self._use(said.link, at):
             return
-        if account.role is not Role.ADMIN and self.is_last_admin(account.name):
+        is_by_hand = said.why != FROM_PROVIDER
+        if is_by_hand and account.role is not Role.ADMIN and self.is_last_admin(account.name):
             return
         if account.name in self._kept or len(self._kept) < MOST_ACCOUNTS:
             self._kept[account.name] = account

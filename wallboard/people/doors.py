@@ -42,13 +42,24 @@ class Doors:
     """`/sign-in`, `/sign-out` and `/claim`. `is_ready` is false while the journal is replayed."""
 
     def __init__(
-        self, reception: Reception, cookies: Cookies, asking: Asking, page: Page, is_ready: Callable[[], bool]
+        self,
+        reception: Reception,
+        cookies: Cookies,
+        asking: Asking,
+        page: Page,
+        *,
+        is_ready: Callable[[], bool],
+        has_accounts: Callable[[], bool],
+        has_provider: bool = False,
     ) -> None:
+        """`has_provider`: people can sign in at an OpenID provider as well, by a part of its own."""
         self._reception = reception
         self._cookies = cookies
         self._asking = asking
         self._page = page
         self._is_ready = is_ready
+        self._has_accounts = has_accounts
+        self._has_provider = has_provider
 
     def routes(self) -> Iterator[Way]:
         yield Way(SIGN_IN, self.ask, "GET", OPEN)
@@ -160,7 +171,7 @@ class Doors:
     def _elsewhere(self, request: Request) -> Response | None:
         if not self._is_ready():
             return self._starting()
-        if self._reception.accounts:
+        if self._has_accounts():
             return None
         return see("/") if visitor_of(request) is AT_THE_MACHINE else self._page("unclaimed.html", status=403)
 
@@ -184,6 +195,7 @@ class Doors:
             next=goes_on,
             trouble=trouble,
             typed=typed[:100],
+            has_provider=self._has_provider,
             **values,
         )
 

@@ -16,13 +16,14 @@ from wallboard.access.visitors import Role, Visitor
 from wallboard.clock import Clock
 from wallboard.intake import Intake
 from wallboard.people import accounts, keys, names, sessions
-from wallboard.people.accounts import MOST_ACCOUNTS, Account, Linked, Why, id_of, new_code, new_epoch
+from wallboard.people.accounts import FROM_PROVIDER, MOST_ACCOUNTS, Account, Linked, Why, id_of, new_code, new_epoch
 from wallboard.people.attempts import Attempts, Try
 from wallboard.people.audit import OPERATOR, name_of
 from wallboard.people.folds import People
 from wallboard.people.hashing import Hashing
 from wallboard.people.keys import MOST_KEYS, Kind
 from wallboard.people.names import Unfit
+from wallboard.people.provider import Person
 from wallboard.people.sessions import Session
 
 FIRST_LINK_LASTS, LINK_LASTS = timedelta(hours=24), timedelta(hours=72)
@@ -148,6 +149,37 @@ class Reception:
             account = msgspec.structs.replace(account, password=hashed, epoch=new_epoch())
             await self._save(account, account.shown, "password", asker.address, link.id)
             return self._stands(account)
+
+    # --- the OpenID provider
+
+    async def ready_to_sign(self) -> None:
+        """Before anything is signed; JournalUnavailable."""
+        await self._secret.ensure(self._intake)
+
+    async def from_provider(self, person: Person, asker: Asker) -> Account | None:
+        """The account of who has signed in there, made at the first time; `None` for whom no role is given. Unfit."""
+        account = self.accounts.by_subject(person.subject)
+        if person.role is None:
+            if account is not None:
+                await self.close_sessions(self.sessions.of(account.name), asker)
+            return None
+        if account is None:
+            return await self._from_provider_anew(person, person.role, asker)
+        if account.role is person.role:
+            return account
+        return await self._change(
+            account.name, account.shown, FROM_PROVIDER, asker.address, role=person.role, epoch=new_epoch()
+        )
+
+    async def _from_provider_anew(self, person: Person, role: Role, asker: Asker) -> Account:
+        try:
+            name = names.sign_in_name(person.name)
+        except Unfit:
+            name = f"id-{id_of(person.subject)[:16]}"
+        shown = person.shown if not self.accounts.is_shown(person.shown, name) else f"{person.shown[:20]} {name}"
+        account = msgspec.structs.replace(await self._new(name, shown, role, None), subject=person.subject)
+        await self._save(account, account.shown, "made", asker.address)
+        return self._stands(account)
 
     # --- accounts
 
