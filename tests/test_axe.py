@@ -117,6 +117,8 @@ def test_axe_finds_nothing_while_a_screen_is_paired(page: Page, server: Server, 
     page.click("text=All TVs")
     page.wait_for_selector("text=Not heard since the start")
     assert findings(page) == []
+
+
 @pytest.fixture(scope="module")
 def staff(tmp_path_factory: pytest.TempPathFactory) -> Iterator[People]:
     server = Server(tmp_path_factory.mktemp("axe-people")).start()

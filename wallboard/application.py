@@ -170,13 +170,6 @@ def create_app(settings: Settings) -> Starlette:
     call_pages = CallPages(desk, days, archive, reader, clock, sights)
     now = NowPages(desk, renderer.environment, board, journal, clock, look, days, sights)
     callbacks = CallbackPages(desk, renderer.environment, intake, journal, clock, sights)
-    newcomers, televisions, enrolment = Newcomers(), Televisions(), Enrolment(intake, paired)
-    tvs = (
-        Entrance(newcomers, keys, pages.draw, screens.build, lambda: intake.ready),
-        Admitting(newcomers, enrolment, boards, desk),
-        TvReports(televisions, keys, desk, screens.build),
-        TvPages(televisions, paired, enrolment, boards, desk, screens.tell, screens.build),
-    )
     door = Door(
         intake,
         settings.pbx_tokens,
@@ -187,6 +180,13 @@ def create_app(settings: Settings) -> Starlette:
     )
     reception = Reception(people, intake, clock, Attempts())
     who, times = Asking(settings.trusted_proxies), Times(clock, settings.zone)
+    newcomers, televisions, enrolment = Newcomers(), Televisions(), Enrolment(intake, paired)
+    tvs = (
+        Entrance(newcomers, keys, pages.draw, screens.build, lambda: intake.ready, who.address),
+        Admitting(newcomers, enrolment, boards, desk),
+        TvReports(televisions, keys, desk, screens.build),
+        TvPages(televisions, paired, enrolment, boards, desk, screens.tell, screens.build),
+    )
     doors = Doors(
         reception, people.cookies, who, pages.draw,
         is_ready=lambda: intake.ready, has_accounts=lambda: has_accounts(), has_provider=bool(settings.oidc_issuer),

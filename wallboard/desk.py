@@ -103,7 +103,7 @@ class Desk:
         now, visitor = self._clock.now(), asking.get()
         html = self._templates.get_template(template).render(
             section=section,
-            title=SECTIONS.get(section, ACCOUNT).name,
+            section_name=SECTIONS.get(section, ACCOUNT).name,
             sections={key: one for key, one in SECTIONS.items() if one.rule.admits(visitor)},
             visitor=visitor,
             boot=self._boot,

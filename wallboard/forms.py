@@ -48,7 +48,7 @@ def fields_of_body(body: bytes) -> Fields:
 
 async def read_form(request: Request, largest: int = LARGEST_FORM) -> Fields:
     """What was sent; TooMuch if it is larger than any form of ours, or did not arrive whole."""
-    return fields_of_body(await read_body(request, LARGEST_FORM))
+    return fields_of_body(await read_body(request, largest))
 
 
 async def read_body(request: Request, largest: int) -> bytes:

@@ -15,6 +15,7 @@ from wallboard.access.origins import origin_of
 from wallboard.access.rules import OPEN, Way
 from wallboard.access.visitors import AT_THE_MACHINE, visitor_of
 from wallboard.forms import TooMuch, read_body
+from wallboard.people.attempts import network_of
 from wallboard.tv.allowances import Allowances
 from wallboard.tv.keys import TvKeys, digest_of, key_of, new_key
 from wallboard.tv.newcomers import Crowded, Newcomer, Newcomers, grouped
@@ -39,13 +40,20 @@ class Entrance:
     """`/tv` and what its page asks. `is_ready` is false while it is not known yet which televisions are paired."""
 
     def __init__(
-        self, newcomers: Newcomers, keys: TvKeys, page: Page, build: str, is_ready: Callable[[], bool]
+        self,
+        newcomers: Newcomers,
+        keys: TvKeys,
+        page: Page,
+        build: str,
+        is_ready: Callable[[], bool],
+        address: Callable[[Request], str | None],
     ) -> None:
         self._newcomers = newcomers
         self._keys = keys
         self._page = page
         self._build = build
         self._is_ready = is_ready
+        self._address = address
         self._allowances = Allowances(_BURST, _PER_SECOND)
 
     def routes(self) -> Iterator[Way]:
@@ -82,17 +90,17 @@ class Entrance:
         return self._said(request)
 
     def _let_wait(self, request: Request, screen: Screen) -> Response:
-        address = request.client.host if request.client else ""
+        address = self._address(request)
         key = key_of(request)
         is_known = bool(key) and self._newcomers.ask(digest_of(key)) is not None
-        if not is_known and not self._allowances.spend(address):
-            wait = str(self._allowances.wait_seconds(address))
+        if not is_known and not self._allowances.spend(network_of(address)):
+            wait = str(self._allowances.wait_seconds(network_of(address)))
             return _refusal(429, "too_many", "Too many new screens at this address.", {"Retry-After": wait})
         if not is_known:
             key = new_key()
         try:
             newcomer = self._newcomers.knock(
-                digest_of(key), address=address, agent=request.headers.get("user-agent", "")[:300],
+                digest_of(key), address=address or "", agent=request.headers.get("user-agent", "")[:300],
                 width=screen.width, height=screen.height, origin=_origin(request),
             )  # fmt: skip
         except Crowded:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections import Counter
 from collections.abc import Callable
 
 import msgspec
 from msgspec.structs import replace
+
+from wallboard.people.attempts import network_of
 
 SIGNS = "CDFGHJKMNPQRTVWXY34679"
 """No vowels, so that no word comes out; of 0 O, 1 I L, 2 Z, 5 S, 8 B, U V at most one."""
@@ -115,7 +116,8 @@ class Newcomers:
         return code
 
     def _require_place(self, address: str) -> None:
-        of_address = Counter(one.address for one in self._all.values())[address]
+        place = network_of(address)
+        of_address = sum(network_of(one.address) == place for one in self._all.values())
         if len(self._all) >= MOST or of_address >= MOST_OF_ADDRESS:
             raise Crowded
 
