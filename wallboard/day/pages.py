@@ -114,7 +114,7 @@ class DayPages:
         return self._desk.show(
             "day/calls.html",
             "day",
-            title=LISTS[number].title,
+            name=LISTS[number].title,
             whose=whose,
             words=words(LISTS[number], sheet.terms),
             count=count(listed),
