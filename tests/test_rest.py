@@ -26,7 +26,9 @@ def ended() -> Call:
 
 def told(call: Call) -> list[Any]:
     """All that a call says of itself, look by look."""
-    facts = [getattr(call, name) for name in ("id", "key", "started_at", "ended_at", "answered_at", "heard", "standing")]
+    facts = [
+        getattr(call, name) for name in ("id", "key", "started_at", "ended_at", "answered_at", "heard", "standing")
+    ]
     offers = [(o.agent, o.name, o.rings, o.rung_at, o.endings, o.talk_ms(), o.answers) for o in call.offers.values()]
     visits = [(visit.place, visit.summary, visit.entered_at, visit.timed_out) for visit in call.visits.values()]
     return [facts, offers, visits, call.voicemails, call.outcome(), call.phones(), contribution(call)]

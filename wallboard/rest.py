@@ -82,4 +82,3 @@ def kept_visits(visits: Iterable[Visit]) -> list[KeptVisit]:
 
 fold = msgspec.msgpack.Encoder().encode
 unfold = msgspec.msgpack.Decoder(Kept).decode
-
