@@ -198,8 +198,8 @@ def test_the_short_way_through_a_plain_body_ends_where_the_long_way_does(
     raw = f"{{{fields}}}".encode("utf-8", "surrogatepass")
     at = data.draw(st.integers(0, len(raw)))
     damaged = raw[:at] + data.draw(st.binary(max_size=2)) + raw[at + data.draw(st.integers(0, 2)) :]
-    for body in (raw, damaged):
-        assert _outcome(decode, body) == _outcome(_examined, body)
+    for sent in (raw, damaged):
+        assert _outcome(decode, sent) == _outcome(_examined, sent)
 
 
 @given(st.dictionaries(_KEYS, _VALUES, max_size=5))

@@ -10,7 +10,7 @@ import pytest
 
 from tests.samples import abandoned, answered_call, body, rang
 from tests.test_against_reference import ORDERS
-from tests.test_board import Floor
+from tests.test_board import NOON, Floor
 from tests.test_in_bulk import ZONE, all_of, events_of
 from wallboard import board as boards
 from wallboard import calls
@@ -46,7 +46,9 @@ def test_a_look_tells_what_was_told_before() -> None:
 def test_what_the_board_asks_of_every_call_wakes_none() -> None:
     call = ended()
     call.rest(deque())
-    assert call.key and call.state() == "ended" and call.last_received_at and call.voicemails and call.started_at
+    assert (call.key, call.state(), call.started_at) == ("1001", "ended", NOON)
+    assert call.last_received_at > call.first_received_at
+    assert call.voicemails
     assert isinstance(call, AtRest)
 
 
