@@ -11,9 +11,11 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from phonenumbers import COUNTRY_CODE_TO_REGION_CODE
 
 from tests.samples import Body, abandoned, answered, answered_call, at, body, completed, missed, rang, summary
 from tests.test_board import NOON, Floor
+from wallboard.callbacks import phone
 from wallboard.callbacks.lines import Line
 from wallboard.callbacks.list import Asked, compose, since_ms, until_ms
 from wallboard.eyes import Eyes
@@ -368,3 +370,13 @@ def test_a_caller_who_rings_again_is_seen_waiting_and_then_talking() -> None:
 def test_completed_reads_as_reached() -> None:
     desk = Desk(*lost(), *taken(start=100), completed("1002", "t", 114, 201, caller_id=CALLER))
     assert desk.open == []
+
+
+def test_a_number_written_whole_has_the_key_that_the_library_gives(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = random.Random(6)
+    codes = [code for code in COUNTRY_CODE_TO_REGION_CODE for _ in range(40)]
+    numbers = [f"+{code}{''.join(rng.choices('0123456789', k=rng.randrange(1, 14)))}" for code in codes]
+    short = [phone.key_of.__wrapped__(number, "AU") for number in numbers]
+    assert sum(phone._is_whole(number[1:]) for number in numbers) > 1_000
+    monkeypatch.setattr(phone, "_is_whole", lambda digits: False)
+    assert short == [phone.key_of.__wrapped__(number, "AU") for number in numbers]

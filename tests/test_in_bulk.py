@@ -60,12 +60,21 @@ def all_of(board: Board, now: datetime) -> list[Any]:
     document = state(board, now, sequence=0, webhooks={}, journal={}, formula="default")
     lines = sorted(board.callers.lines(), key=lambda line: line.caller)
     days = sorted((day for day in board.days.items() if day[1].offered or day[1].placed), key=lambda day: day[0])
-    sums: list[Any] = [(day, of.offered, of.answered, of.missed, of.placed, of.voicemails) for day, of in days]
+    sums: list[Any] = [
+        (day, sums.offered, sums.answered, sums.missed, sums.placed, sums.voicemails) for day, sums in days
+    ]
     sums += [(day, sums.ended, {place: vars_of(its) for place, its in sums.visits.items()}) for day, sums in days]
     sums += [(day, {agent: vars_of(its) for agent, its in sums.agents.items()}) for day, sums in days]
     offers = {key: [offer.rung_at for offer in call.offers.values()] for key, call in board.calls.items()}
-    presumed = [call.key for call in board.presumed_calls()]
-    return [document, lines, sums, presumed, offers, board.agents.keys(), board.places]
+    return [
+        document,
+        lines,
+        sums,
+        [call.key for call in board.presumed_calls()],
+        offers,
+        board.agents.keys(),
+        board.places,
+    ]
 
 
 @pytest.mark.parametrize("order", ORDERS)

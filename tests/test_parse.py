@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.samples import answered, body, completed, rang, summary
-from wallboard.bodies import Unreadable, decode, fingerprint
+from wallboard.bodies import Unreadable, _examined, decode, fingerprint
 from wallboard.events import Answered, Completed, ComponentPassed, Place, Rang, Summarised
 from wallboard.parse import EVENT_TYPES, Reader, Unrecognised
 
@@ -172,3 +173,35 @@ def test_no_bytes_raise_anything_but_unreadable(raw: bytes) -> None:
 
 def test_real_bodies_survive_a_round_trip() -> None:
     assert decode(json.dumps(completed()).encode()) == [completed()]
+
+
+_KEYS = st.sampled_from(["type", "unique_call_id", "a", "b", "ä", ""])
+_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.integers(10**17, 10**60),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_KEYS, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def _outcome(work: Callable[[bytes], object], raw: bytes) -> str:
+    try:
+        return repr(work(raw))
+    except Unreadable as error:
+        return str(error)
+
+
+@given(st.lists(st.tuples(_KEYS, _VALUES), max_size=5), st.booleans(), st.data())
+def test_the_short_way_through_a_plain_body_ends_where_the_long_way_does(
+    pairs: list[tuple[str, object]], ascii: bool, data: st.DataObject
+) -> None:
+    fields = ",".join(f"{json.dumps(key)}: {json.dumps(value, ensure_ascii=ascii)}" for key, value in pairs)
+    raw = f"{{{fields}}}".encode("utf-8", "surrogatepass")
+    at = data.draw(st.integers(0, len(raw)))
+    damaged = raw[:at] + data.draw(st.binary(max_size=2)) + raw[at + data.draw(st.integers(0, 2)) :]
+    for sent in (raw, damaged):
+        assert _outcome(decode, sent) == _outcome(_examined, sent)
+
+
+@given(st.dictionaries(_KEYS, _VALUES, max_size=5))
+def test_the_order_of_the_fields_does_not_touch_the_fingerprint(body: dict[str, object]) -> None:
+    assert fingerprint(body) == fingerprint(dict(reversed(body.items())))

@@ -10,7 +10,7 @@ import pytest
 
 from tests.samples import abandoned, answered_call, body, rang
 from tests.test_against_reference import ORDERS
-from tests.test_board import Floor
+from tests.test_board import NOON, Floor
 from tests.test_in_bulk import ZONE, all_of, events_of
 from wallboard import board as boards
 from wallboard import calls
@@ -26,8 +26,9 @@ def ended() -> Call:
 
 def told(call: Call) -> list[Any]:
     """All that a call says of itself, look by look."""
-    names = ("id", "key", "started_at", "ended_at", "answered_at", "heard", "standing")
-    facts = [getattr(call, name) for name in names]
+    facts = [
+        getattr(call, name) for name in ("id", "key", "started_at", "ended_at", "answered_at", "heard", "standing")
+    ]
     offers = [(o.agent, o.name, o.rings, o.rung_at, o.endings, o.talk_ms(), o.answers) for o in call.offers.values()]
     visits = [(visit.place, visit.summary, visit.entered_at, visit.timed_out) for visit in call.visits.values()]
     return [facts, offers, visits, call.voicemails, call.outcome(), call.phones(), contribution(call)]
@@ -45,7 +46,9 @@ def test_a_look_tells_what_was_told_before() -> None:
 def test_what_the_board_asks_of_every_call_wakes_none() -> None:
     call = ended()
     call.rest(deque())
-    assert all((call.key, call.state() == "ended", call.last_received_at, call.voicemails, call.started_at))
+    assert (call.key, call.state(), call.started_at) == ("1001", "ended", NOON)
+    assert call.last_received_at > call.first_received_at
+    assert call.voicemails
     assert isinstance(call, AtRest)
 
 

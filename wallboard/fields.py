@@ -83,7 +83,7 @@ class Fields:
     def text(self, name: str) -> str | None:
         """Cleaned of control and bidi characters, one line, at most 200 characters."""
         value = self._body.get(name)
-        if value is None or value == "" or value == "null":
+        if not value or value == "null":
             value = self._value(name)
         if isinstance(value, str):
             return _cleaned(value) if len(value) <= LONGEST_TEXT else clean(value)

@@ -134,7 +134,7 @@ class Offer:
     def _settle_endings(self) -> None:
         endings = self.endings
         answers = (*self.answers, *[at for ending in endings if (at := ending.answer_at)])
-        self.answered = self.answered_heard or any([ending.answered for ending in endings])  # noqa: C419 - a third faster, for every event
+        self.answered = self.answered_heard or any(ending.answered for ending in endings)
         self.answer_at = min(answers, default=None)
         self.ended_at = max([ending.end_at for ending in endings if ending.end_at], default=None)
         talks = [self.answered and _ends_talk(ending, self.answer_at) for ending in endings]

@@ -24,12 +24,14 @@ _KEPT = 65_536
 def key_of(number: str | None, country: str) -> str | None:
     """`+61290000001`, or the bare digits of an extension or of what no plan knows; `None` if nobody can ring it."""
     digits = "".join(filter(str.isdigit, number or "")) if number and number.isascii() else ""
-    if number is None or len(digits) < 3 or any(letter.isalpha() for letter in number):
+    if number is None or len(digits) < 3:
+        return None
+    if number == f"+{digits}" and _is_whole(digits):
+        return number
+    if any(letter.isalpha() for letter in number):
         return None
     if len(digits) <= _EXTENSION_DIGITS and not number.startswith("+"):
         return digits
-    if number == f"+{digits}" and _is_whole(digits):
-        return number
     try:
         parsed = phonenumbers.parse(number, country)
     except NumberParseException:

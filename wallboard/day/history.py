@@ -80,9 +80,10 @@ def _folded(question: Question) -> Board:
     cuts = Cuts.of(question.day, rules.zone, rules.day_starts_at)
     board = _Remembering(rules)
     intake = Intake(question.reader, board, SqliteJournal(question.path), Clock(), lambda: None)
-    for entry in _entries(Archive(question.path), cuts, question.until):
-        if _is_to_be_heard(entry, cuts, question, board):
-            intake.apply(entry)
+    with board.in_bulk():
+        for entry in _entries(Archive(question.path), cuts, question.until):
+            if _is_to_be_heard(entry, cuts, question, board):
+                intake.apply(entry)
     return board
 
 
