@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import secrets
 import signal
 import socket
@@ -42,6 +43,9 @@ new ones. Never would keep what streams leave behind when they end, some hundred
 SWITCH_SECONDS = 0.0005
 """A busy loop gives way to the journal's thread after this long; it asks some ten times a commit. With Python's 5 ms
 a webhook waited 600 ms while thousands of screens connected. docs/decisions/2026-11-24-slow-and-greedy-clients.md"""
+
+TOKEN_VARIABLE = "WALLBOARD_PBX_TOKEN"
+TOKEN_HELP = f"One of its WALLBOARD_PBX_TOKENS; or in the variable {TOKEN_VARIABLE}, which no list of processes shows."
 
 
 @click.group()
@@ -84,8 +88,8 @@ def demo(agents: int, speed: float, seed: int, port: int | None) -> None:
         )
         url = f"http://127.0.0.1:{settings.port}"
         floor = ["--agents", str(agents), "--speed", str(speed), "--seed", str(seed), "--history", "240"]
-        command = [sys.executable, "-m", "wallboard", "simulate", "--url", url, "--token", token, *floor]
-        feeding = _Feeding(command, url, _addresses(url, api_token))
+        command = [sys.executable, "-m", "wallboard", "simulate", "--url", url, *floor]
+        feeding = _Feeding(command, {TOKEN_VARIABLE: token}, url, _addresses(url, api_token))
         try:
             _serve(settings, KEEP_ALIVE_SECONDS, feeding.start)
         finally:
@@ -94,7 +98,7 @@ def demo(agents: int, speed: float, seed: int, port: int | None) -> None:
 
 @main.command()
 @click.option("--url", required=True, help="The board's address, such as http://127.0.0.1:8000.")
-@click.option("--token", required=True, help="One of its WALLBOARD_PBX_TOKENS.")
+@click.option("--token", envvar=TOKEN_VARIABLE, required=True, help=TOKEN_HELP)
 @click.option("--agents", type=click.IntRange(3, 300), default=25, show_default=True)
 @click.option("--calls-per-hour", type=click.FloatRange(min=1), help="Left out: as many as keep the agents busy.")
 @click.option("--speed", type=click.FloatRange(min=0.01), default=1.0, show_default=True, help="Times real time.")
@@ -115,7 +119,7 @@ def simulate(url: str, token: str, agents: int, calls_per_hour: float | None, sp
 @main.command("replay")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--url", required=True, help="The board's address, such as http://127.0.0.1:8000.")
-@click.option("--token", required=True, help="One of its WALLBOARD_PBX_TOKENS.")
+@click.option("--token", envvar=TOKEN_VARIABLE, required=True, help=TOKEN_HELP)
 @click.option("--speed", type=click.FloatRange(min=0), default=1.0, show_default=True,
               help="Times the file's own pace; 0 is as fast as the board takes it.")  # fmt: skip
 @click.option("--day", type=click.DateTime(["%Y-%m-%d"]), help="Only this day of the file, on to today.")
@@ -287,8 +291,9 @@ def _addresses(url: str, api_token: str) -> str:
 class _Feeding:
     """Starts the simulator in a process of its own once the board answers."""
 
-    def __init__(self, command: list[str], url: str, addresses: str) -> None:
+    def __init__(self, command: list[str], secrets_of_it: dict[str, str], url: str, addresses: str) -> None:
         self._command = command
+        self._environment = os.environ | secrets_of_it  # not in the arguments, which everybody on the machine can read
         self._url = url
         self._addresses = addresses
         self._process: subprocess.Popen[str] | None = None
@@ -306,7 +311,7 @@ class _Feeding:
     def _start_when_ready(self) -> None:
         while not self._ended.is_set() and not self._answers():
             time.sleep(0.1)
-        self._process = subprocess.Popen(self._command, stdout=subprocess.PIPE, text=True)
+        self._process = subprocess.Popen(self._command, env=self._environment, stdout=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
         for line in self._process.stdout:
             # Before this the day so far is being posted, which is no sight to open the board on.
