@@ -21,6 +21,7 @@ from wallboard.simulator_staff import staff
 Body = dict[str, Any]
 _LONGEST = timedelta(minutes=10)
 _BATCH = 5_000
+EVENTS_A_CALL = 4
 
 
 def calls(floor: Staged) -> Iterator[Body]:
@@ -29,6 +30,14 @@ def calls(floor: Staged) -> Iterator[Body]:
     for number in count():
         person, queue = people[number % len(people)], floor.queues[number % len(floor.queues)]
         yield from call(f"live {number}", person.number or "", person.name or "", queue, datetime.now(UTC))
+
+
+def waves(floor: Staged, together: int) -> Iterator[list[Body]]:
+    """As `calls`, but of so many agents at once: all ring, all are answered, all end; without summaries."""
+    told = calls(floor)
+    while True:
+        lives = [[next(told) for _ in range(EVENTS_A_CALL)] for _ in range(together)]
+        yield from islice(map(list, zip(*lives, strict=True)), EVENTS_A_CALL - 1)
 
 
 def call(id: str, agent: str, name: str, queue: str, at: datetime) -> Iterator[Body]:
@@ -43,13 +52,9 @@ def call(id: str, agent: str, name: str, queue: str, at: datetime) -> Iterator[B
     yield told | ended | {"type": "queue_call", "status": "answered"}
 
 
-def encoded(bodies: Iterator[Body], together: int = 1) -> Iterator[bytes]:
-    """One body a request, or several in an array."""
-    for body in bodies:
-        if together == 1:
-            yield msgspec.json.encode(body)
-            continue
-        yield msgspec.json.encode([body, *(next(bodies) for _ in range(together - 1))])
+def encoded(bodies: Iterator[Body] | Iterator[list[Body]]) -> Iterator[bytes]:
+    """One request each."""
+    return map(msgspec.json.encode, bodies)
 
 
 def past(calls: int, days: int = 1) -> Iterator[Delivery]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from itertools import islice
 
-from benchmarks.bodies import calls, encoded
+from benchmarks.bodies import calls, encoded, waves
 from benchmarks.command import say
 from benchmarks.figures import Suite
 from benchmarks.loading import AT_ITS_LIMIT, Load, Outcome, how_many, press, wrongs
@@ -23,7 +23,6 @@ PEERS: dict[str, Open] = {
     QUEUES: lambda: python_peer("queue_per_viewer"),
     PAGES: lambda: python_peer("page_per_viewer"),
 }
-FOREIGN = {NCHAN, NODE}
 
 
 def floor(size: Size, name: str = "normal") -> Staged:
@@ -33,9 +32,9 @@ def floor(size: Size, name: str = "normal") -> Staged:
 
 
 def ours(suite: Suite, size: Size, load: Load, together: int = 1, name: str = "normal") -> Outcome:
-    """One run of our server; each request brings `together` changes."""
+    """One run of our server; each request brings the changes of `together` agents."""
     staged = floor(size, name)
-    bodies = encoded(calls(staged), together)
+    bodies = encoded(calls(staged) if together == 1 else waves(staged, together))
     with wallboard(staged) as target:
         requests = [target.post(body) for body in islice(bodies, how_many(load))]
         outcome = press(target, load, requests)
@@ -49,7 +48,7 @@ def theirs(
 ) -> Iterator[tuple[str, Outcome]]:
     """One run of each yardstick that can be had, with frames as long as ours were."""
     for name in names:
-        if name in FOREIGN and not size.peers:
+        if name not in size.yardsticks:
             continue
         try:
             with PEERS[name]() as target:

@@ -35,7 +35,7 @@ class Watch(msgspec.Struct, frozen=True):
 
 
 class Seen(msgspec.Struct):
-    """What the viewers have got since the last `reset`; of each read the number before and after it, frames and when."""
+    """What the viewers have got since the last `reset`; of each read the number before and after it, and when."""
 
     before: array[int]
     after: array[int]
@@ -135,9 +135,11 @@ class _Room:
     def _answer(self, what: tuple[Any, ...]) -> object:
         match what[0]:
             case "open":
-                return self._open(*what[1:])
+                self._open(*what[1:])
+                return None
             case "reset":
-                return self.reset()
+                self.reset()
+                return None
             case "slowest":
                 return min((viewer.number for viewer in self._viewers.values()), default=0)
         last = [viewer.number for viewer in self._viewers.values()]

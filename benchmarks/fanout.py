@@ -18,7 +18,7 @@ from benchmarks.loading import Load, Outcome
 from benchmarks.sizes import Size
 
 TOGETHER = 24
-"""Changes in one webhook that make a frame of about 20 kB."""
+"""Agents whose calls all change with one webhook, so that a frame has about 20 kB."""
 LARGE_RATE = 10.0
 TARGETS = {NCHAN: 1.2, QUEUES: 1 / 3}
 LARGE_TARGETS = {NCHAN: 1.0}

@@ -2,8 +2,8 @@
 
     python -m benchmarks.fold [--short]
 
-The first in this process, on the server's core, in processor time: `fold` is what the board does with an event, `drawn` the same with the
-wall's frame drawn after each. Then the real server, one viewer at each board: processor time per webhook.
+All in processor time. The first in this process, on the server's core: `fold` is what the board does with an event,
+`drawn` the same with the wall's frame drawn after it. Then the real server, one viewer at each board.
 """
 
 from __future__ import annotations

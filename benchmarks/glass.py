@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+import msgspec
+
 from benchmarks.command import each_run, main
 from benchmarks.contest import NCHAN, NODE, QUEUES, ours, theirs
 from benchmarks.figures import Figure, Peer, Suite
@@ -19,27 +21,34 @@ BEHIND_MS = 150.0
 
 def measure(size: Size) -> Suite:
     suite = Suite("glass")
-    calm = _calm(suite, size)
+    _calm(suite, size)
     _many(suite, size)
-    _stalled(suite, size, calm)
     _storm(suite, size)
     return suite
 
 
-def _calm(suite: Suite, size: Size) -> list[Outcome]:
+def _calm(suite: Suite, size: Size) -> None:
     load = Load(viewers=size.viewers, rate=CALM_RATE, seconds=size.seconds, warm_seconds=size.warm_seconds)
+    one_stands = msgspec.structs.replace(load, viewers=size.viewers - 1, stalled=1)
     own: list[Outcome] = []
+    stalled: list[Outcome] = []
     others: dict[str, list[Outcome]] = defaultdict(list)
     for _ in each_run(size):
         own.append(ours(suite, size, load))
+        stalled.append(ours(suite, size, one_stands))
         for name, outcome in theirs(suite, size, (NCHAN, NODE, QUEUES), load, own[0].frame_bytes):
             others[name].append(outcome)
     crowd = f"{load.viewers} viewers, {load.rate:g} events/s"
     suite.figures += [
         _figure(f"p50, {crowd}", 0.5, own, others, 1.5),
         _figure(f"p99, {crowd}", 0.99, own, others, 1.5, 20.0),
+        Figure(
+            what=f"p99 of the others, 1 of {size.viewers} viewers stalled",
+            unit="ms",
+            runs=[one.percentile(0.99) for one in stalled],
+            peers=[Peer("without it", [one.percentile(0.99) for one in own], 1.1)],
+        ),
     ]
-    return own
 
 
 def _many(suite: Suite, size: Size) -> None:
@@ -51,23 +60,6 @@ def _many(suite: Suite, size: Size) -> None:
         for name, outcome in theirs(suite, size, (NCHAN,), load, own[0].frame_bytes):
             others[name].append(outcome)
     suite.figures.append(_figure(f"p99, {load.viewers} viewers, {load.rate:g} events/s", 0.99, own, others, 2.0))
-
-
-def _stalled(suite: Suite, size: Size, calm: list[Outcome]) -> None:
-    """Unmoved: within a tenth of what it is without the stalled one, or under 20 ms."""
-    load = Load(
-        viewers=size.viewers - 1, rate=CALM_RATE, seconds=size.seconds, warm_seconds=size.warm_seconds, stalled=1
-    )
-    own = [ours(suite, size, load) for _ in each_run(size)]
-    without = Peer("without it", [one.percentile(0.99) for one in calm], 1.1, or_under=20.0)
-    suite.figures.append(
-        Figure(
-            what=f"p99 of the others, 1 of {size.viewers} viewers stalled",
-            unit="ms",
-            runs=[one.percentile(0.99) for one in own],
-            peers=[without],
-        )
-    )
 
 
 def _storm(suite: Suite, size: Size) -> None:

@@ -36,9 +36,8 @@ def measure(size: Size) -> Suite:
             _check(suite, target, own[-1])
         with python_peer("bare") as target:
             bare.append(_run(target, bodies, size))
-        say(
-            f"  wallboard {own[-1][0]:,.0f}/s, p99 {own[-1][1]:.1f} ms; bare {bare[-1][0]:,.0f}/s, p99 {bare[-1][1]:.1f} ms"
-        )
+        for name, (rate, at_it, below, *_) in (("wallboard", own[-1]), ("bare", bare[-1])):
+            say(f"  {name}: {rate:,.0f}/s, p99 {at_it:.1f} ms, at {SHARE:.0%} of that {below:.1f} ms")
     what = f"{size.connections} connections"
     suite.figures += [
         Figure(

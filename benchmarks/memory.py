@@ -20,11 +20,12 @@ import msgspec
 from benchmarks import machine
 from benchmarks.bodies import calls, encoded, journal
 from benchmarks.command import each_run, main, say
-from benchmarks.contest import FOREIGN, NCHAN, NODE, PEERS, QUEUES, floor
+from benchmarks.contest import NCHAN, NODE, PEERS, QUEUES, floor
 from benchmarks.figures import Figure, Peer, Suite
 from benchmarks.loading import Load, how_many, press, wrongs
 from benchmarks.servers import Missing, Target, marked, places, wallboard
 from benchmarks.sizes import Size
+from scripts.screenshots import stage
 
 IDLE_MB, DAY_MB, VIEWER_KB = 80.0, 250.0, 15.0
 FRAME = 2_500
@@ -36,12 +37,13 @@ def measure(size: Size) -> Suite:
     others: dict[str, list[float]] = defaultdict(list)
     for _ in each_run(size):
         with wallboard() as target:
-            time.sleep(1)
+            time.sleep(min(1.0, size.seconds))
             idle.append(machine.resident_kb(target.pid) / 1000)
-        with wallboard(floor(size)) as target:
+            stage(f"http://127.0.0.1:{target.port}", floor(size))
+            target = msgspec.structs.replace(target, base=target.state()["sequence"])
             each.append(_per_viewer(suite, target, size, True))
         for name in (NCHAN, NODE, QUEUES):
-            if name in FOREIGN and not size.peers:
+            if name not in size.yardsticks:
                 continue
             try:
                 with PEERS[name]() as target:

@@ -2,8 +2,8 @@
 
     python -m benchmarks.render [--short]
 
-In this process, on the server's core, in processor time: the views are composed anew from the board, then the fragments that changed are
-drawn. Afterwards nothing may be left to be drawn.
+In this process, on the server's core, in processor time: the views are composed anew from the board, then the
+fragments that changed are drawn. Afterwards nothing may be left to be drawn.
 """
 
 from __future__ import annotations

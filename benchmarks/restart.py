@@ -13,6 +13,8 @@ import os
 import signal
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,22 +23,19 @@ from benchmarks.command import each_run, main, say
 from benchmarks.crowd import Crowd
 from benchmarks.figures import Figure, Suite
 from benchmarks.servers import places, wallboard
-from benchmarks.sizes import Size
+from benchmarks.sizes import FULL, Size
 
 DAYS, CALLS_AN_EVENT = 10, 8 / 31
 FIRST_SECONDS, AGAIN_SECONDS = 20.0, 3.0
+KILLED_SHARE = 20
 PASSING = ("as_of", "webhooks", "sequence")
 """What a restart may change in the state."""
 
 
 def measure(size: Size) -> Suite:
     suite = Suite("restart")
-    firsts, agains, killed = [], [], []
-    with tempfile.TemporaryDirectory(prefix="bench-", dir=places()) as name:
-        folder = Path(name)
-        began = time.monotonic()
-        events = journal(folder, round(size.events * CALLS_AN_EVENT) + 1, DAYS)
-        say(f"  a journal of {events:,} events written in {time.monotonic() - began:.0f} s")
+    firsts, agains = [], []
+    with _journal(size.events) as (folder, events):
         pristine = {file.name for file in folder.iterdir()}
         for _ in each_run(size):
             for file in folder.iterdir():
@@ -44,24 +43,32 @@ def measure(size: Size) -> Suite:
                     file.unlink()
             first, before = _start(folder)
             again, after = _start(folder)
-            after_kill, last = _killed(suite, folder, size)
-            for what, state in (("a clean stop", after), ("SIGKILL", last)):
-                if _lasting(state) != _lasting(before):
-                    suite.wrong.append(f"the state after {what} is not the one before")
-            say(f"  first {first:.1f} s, again {again:.1f} s, after SIGKILL {after_kill:.1f} s")
+            _compare(suite, "a clean stop", before, after)
+            say(f"  first {first:.1f} s, again {again:.1f} s")
             firsts.append(first)
             agains.append(again)
-            killed.append(after_kill)
-    most = size.events >= 1_000_000
+    with _journal(size.events // KILLED_SHARE) as (folder, fewer):
+        killed = [_killed(suite, folder, size) for _ in each_run(size)]
+    full = size.events >= FULL.events
     suite.figures += [
         Figure(what=f"start, {events:,} events over {DAYS} days", unit="s", runs=firsts,
-               most=FIRST_SECONDS if most else None),
+               most=FIRST_SECONDS if full else None),
         Figure(what=f"start again after a clean stop, {events:,} events", unit="s", runs=agains,
-               most=AGAIN_SECONDS if most else None),
-        Figure(what=f"from SIGKILL to {size.viewers} viewers seeing the board", unit="s", runs=killed),
+               most=AGAIN_SECONDS if full else None),
         Figure(what="events folded a second at the first start", unit="/s", runs=[events / each for each in firsts]),
+        Figure(what=f"from SIGKILL to {size.viewers} viewers seeing the board, {fewer:,} events", unit="s",
+               runs=killed),
     ]  # fmt: skip
     return suite
+
+
+@contextmanager
+def _journal(events: int) -> Iterator[tuple[Path, int]]:
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=places()) as folder:
+        began = time.monotonic()
+        written = journal(Path(folder), round(events * CALLS_AN_EVENT) + 1, DAYS)
+        say(f"  a journal of {written:,} events written in {time.monotonic() - began:.0f} s")
+        yield Path(folder), written
 
 
 def _start(folder: Path) -> tuple[float, dict[str, Any]]:
@@ -70,22 +77,28 @@ def _start(folder: Path) -> tuple[float, dict[str, Any]]:
         return time.monotonic() - began, target.state()
 
 
-def _killed(suite: Suite, folder: Path, size: Size) -> tuple[float, dict[str, Any]]:
+def _killed(suite: Suite, folder: Path, size: Size) -> float:
     crowd = Crowd()
     try:
         with wallboard(folder=folder) as target:
+            before = target.state()
             crowd.open(target.watch, size.viewers)
             os.kill(target.pid, signal.SIGKILL)
-        began = time.monotonic()
+            began = time.monotonic()
         with wallboard(folder=folder) as target:
             crowd.open(target.watch, size.viewers)
-            took = time.monotonic() - began
-            state = target.state()
+            took, state = time.monotonic() - began, target.state()
+            _compare(suite, "SIGKILL", before, state)
             if crowd.slowest() != state["sequence"]:
                 suite.wrong.append(f"a viewer is at {crowd.slowest()}, the state at {state['sequence']}")
-            return took, state
+            return took
     finally:
         crowd.close()
+
+
+def _compare(suite: Suite, what: str, before: dict[str, Any], after: dict[str, Any]) -> None:
+    if _lasting(before) != _lasting(after):
+        suite.wrong.append(f"the state after {what} is not the one before")
 
 
 def _lasting(state: dict[str, Any]) -> dict[str, Any]:

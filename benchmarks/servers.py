@@ -115,9 +115,11 @@ def python_peer(module: str) -> Iterator[Target]:
         sys.executable, "-m", "uvicorn", f"benchmarks.peers.{module}:app", "--port", str(port), "--loop", "uvloop",
         "--http", "httptools", "--no-access-log", "--log-level", "warning", "--backlog", "4096",
     ]  # fmt: skip
-    with tempfile.TemporaryDirectory(prefix="bench-", dir=places()) as folder:
-        with started(command, dict(os.environ), Path(folder)) as process:
-            yield _peer(module, process, port)
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-", dir=places()) as folder,
+        started(command, dict(os.environ), Path(folder)) as process,
+    ):
+        yield _peer(module, process, port)
 
 
 @contextmanager

@@ -22,9 +22,7 @@ class Size(msgspec.Struct, frozen=True, kw_only=True):
     events: int
     calls: int
     floor: str = "huge"
-    peers: bool = True
-    """Others than those written in Python."""
-    browser: bool = True
+    yardsticks: tuple[str, ...] = ("nchan", "better-sse", "sse-starlette", "Jinja per viewer")
 
 
 FULL = Size(
@@ -37,5 +35,5 @@ SHORT = Size(
 )  # fmt: skip
 TINY = Size(
     name="tiny", runs=1, seconds=0.3, storm_seconds=0.3, warm_seconds=0.1, viewers=4, many_viewers=6, rate=20,
-    storm_rate=40, connections=4, boards=2, events=400, calls=300, floor="small", peers=False, browser=False,
+    storm_rate=40, connections=4, boards=2, events=400, calls=300, floor="small", yardsticks=("sse-starlette",),
 )  # fmt: skip
