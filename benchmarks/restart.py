@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from benchmarks import machine
 from benchmarks.bodies import journal
 from benchmarks.command import each_run, main, say
 from benchmarks.crowd import Crowd
@@ -34,18 +35,19 @@ PASSING = ("as_of", "webhooks", "sequence")
 
 def measure(size: Size) -> Suite:
     suite = Suite("restart")
-    firsts, agains = [], []
+    firsts, agains, spent = [], [], []
     with _journal(size.events) as (folder, events):
         pristine = {file.name for file in folder.iterdir()}
         for _ in each_run(size):
             for file in folder.iterdir():
                 if file.name not in pristine:
                     file.unlink()
-            first, before = _start(folder)
-            again, after = _start(folder)
+            first, cpu, before = _start(folder)
+            again, _, after = _start(folder)
             _compare(suite, "a clean stop", before, after)
             say(f"  first {first:.1f} s, again {again:.1f} s")
             firsts.append(first)
+            spent.append(cpu * 1e6 / events)
             agains.append(again)
     with _journal(size.events // KILLED_SHARE) as (folder, fewer):
         killed = [_killed(suite, folder, size) for _ in each_run(size)]
@@ -55,7 +57,7 @@ def measure(size: Size) -> Suite:
                most=FIRST_SECONDS if full else None),
         Figure(what=f"start again after a clean stop, {events:,} events", unit="s", runs=agains,
                most=AGAIN_SECONDS if full else None),
-        Figure(what="events folded a second at the first start", unit="/s", runs=[events / each for each in firsts]),
+        Figure(what="processor time for each event of the first start", unit="us", runs=spent),
         Figure(what=f"from SIGKILL to {size.viewers} viewers seeing the board, {fewer:,} events", unit="s",
                runs=killed),
     ]  # fmt: skip
@@ -71,10 +73,11 @@ def _journal(events: int) -> Iterator[tuple[Path, int]]:
         yield Path(folder), written
 
 
-def _start(folder: Path) -> tuple[float, dict[str, Any]]:
+def _start(folder: Path) -> tuple[float, float, dict[str, Any]]:
+    """How long it took, how much processor time, and the state after it."""
     began = time.monotonic()
     with wallboard(folder=folder) as target:
-        return time.monotonic() - began, target.state()
+        return time.monotonic() - began, machine.cpu_seconds(target.pid), target.state()
 
 
 def _killed(suite: Suite, folder: Path, size: Size) -> float:
