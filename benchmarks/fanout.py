@@ -36,9 +36,10 @@ def measure(size: Size) -> Suite:
 def _contest(suite: Suite, size: Size, load: Load, together: int, what: str, targets: dict[str, float]) -> None:
     own: list[Outcome] = []
     others: dict[str, list[Outcome]] = defaultdict(list)
+    yardsticks = () if size.name == "tiny" and together > 1 else (NCHAN, NODE, QUEUES, PAGES)
     for _ in each_run(size):
         own.append(ours(suite, size, load, together))
-        for name, outcome in theirs(suite, size, (NCHAN, NODE, QUEUES, PAGES), load, own[0].frame_bytes):
+        for name, outcome in theirs(suite, size, yardsticks, load, own[0].frame_bytes):
             others[name].append(outcome)
     crowd = f"{load.viewers} viewers, {what}"
     suite.figures += [

@@ -9,10 +9,9 @@ import time
 
 from benchmarks import machine
 from benchmarks.command import each_run, main
-from benchmarks.contest import floor
+from benchmarks.contest import floor, serving
 from benchmarks.crowd import Crowd
 from benchmarks.figures import Figure, Suite
-from benchmarks.servers import wallboard
 from benchmarks.sizes import Size
 from wallboard.screens import HEARTBEAT_SECONDS as BEAT_SECONDS
 
@@ -29,7 +28,7 @@ def measure(size: Size) -> Suite:
 def _run(suite: Suite, size: Size) -> float:
     crowd = Crowd()
     try:
-        with wallboard(floor(size)) as target:
+        with serving(size, floor(size)) as target:
             crowd.open(target.watch, size.viewers)
             time.sleep(size.warm_seconds)
             crowd.reset()

@@ -17,10 +17,10 @@ import uvloop
 from benchmarks import machine
 from benchmarks.bodies import calls, encoded
 from benchmarks.command import each_run, main, say
-from benchmarks.contest import floor
+from benchmarks.contest import floor, serving
 from benchmarks.figures import Figure, Peer, Suite
 from benchmarks.posting import Office, Posted
-from benchmarks.servers import Target, python_peer, wallboard
+from benchmarks.servers import Target, python_peer
 from benchmarks.sizes import Size
 
 MOST_A_SECOND = 30_000
@@ -33,7 +33,7 @@ def measure(size: Size) -> Suite:
     own: list[Run] = []
     bare: list[Run] = []
     for _ in each_run(size):
-        with wallboard(floor(size)) as target:
+        with serving(size, floor(size)) as target:
             own.append(_run(target, bodies, size))
             _check(suite, target, own[-1])
         with python_peer("bare") as target:

@@ -10,6 +10,7 @@ import platform
 import resource
 import shutil
 import subprocess
+from collections.abc import Iterable
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
@@ -46,11 +47,20 @@ def family(pid: int) -> list[int]:
 
 def cpu_seconds(*pids: int) -> float:
     """What all threads of these processes have used; what the kernel did for them is in it."""
+    return _scheduled(pids, 0)
+
+
+def waited_seconds(*pids: int) -> float:
+    """How long their threads were ready to run while something else, or another of them, had the core."""
+    return _scheduled(pids, 1)
+
+
+def _scheduled(pids: Iterable[int], column: int) -> float:
     spent = 0
     for one in pids:
         for task in Path(f"/proc/{one}/task").iterdir():
             with suppress(OSError):
-                spent += int((task / "schedstat").read_text().split()[0])
+                spent += int((task / "schedstat").read_text().split()[column])
     return spent / 1e9
 
 
