@@ -26,11 +26,14 @@ def main(about: str | None, suites: dict[str, Measure], choose: bool = False) ->
     parser.add_argument("--short", action="store_true", help="one short run of each, for development")
     parser.add_argument("--tiny", action="store_true", help="so little that it only shows that it runs")
     parser.add_argument("--runs", type=int)
+    parser.add_argument("--yardsticks", help=f"those only: {','.join(FULL.yardsticks)}")
     parser.add_argument("--out", type=Path, help="where the JSON is kept")
     options = parser.parse_args()
     size = TINY if options.tiny else SHORT if options.short else FULL
     if options.runs:
         size = msgspec.structs.replace(size, runs=options.runs)
+    if options.yardsticks is not None:
+        size = msgspec.structs.replace(size, yardsticks=tuple(options.yardsticks.split(",")))
     named = getattr(options, "suites", []) or list(suites)
     if unknown := [name for name in named if name not in suites]:
         parser.error(f"there is no suite {unknown[0]}")

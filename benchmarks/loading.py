@@ -100,6 +100,34 @@ def press(target: Target, load: Load, requests: Sequence[bytes]) -> Outcome:
         crowd.close()
 
 
+def step(target: Target, viewers: int, requests: Sequence[bytes]) -> tuple[float, int]:
+    """Processor time of a delivery, microseconds, when each change is posted after all have seen the one before.
+
+    No rate and no coalescing: a machine that has other work makes it slower, but hardly dearer. And how many
+    changes were not shown to all.
+    """
+    crowd = Crowd()
+    try:
+        crowd.open(target.watch, viewers)
+        time.sleep(SETTLE_SECONDS)
+        family = machine.family(target.pid)
+        spent = machine.cpu_seconds(*family)
+        missed = uvloop.run(_step(target, requests, crowd))
+        return (machine.cpu_seconds(*family) - spent) * 1e6 / viewers / len(requests), missed
+    finally:
+        crowd.close()
+
+
+async def _step(target: Target, requests: Sequence[bytes], crowd: Crowd) -> int:
+    office = Office()
+    await office.open(target.port, 1)
+    for number, request in enumerate(requests, 1):
+        await office.post_on_time([request], 1.0)
+        await _drained(crowd, target.base + number, 20.0)
+    office.close()
+    return max(0, target.base + len(requests) - crowd.slowest())
+
+
 def how_many(load: Load) -> int:
     """Requests that the load needs."""
     return round(load.rate * (load.warm_seconds + load.seconds))
@@ -137,7 +165,7 @@ async def _press(target: Target, load: Load, requests: Sequence[bytes], crowd: C
 async def _drained(crowd: Crowd, last: int, within: float) -> None:
     until = time.monotonic() + within
     while crowd.slowest() < last and time.monotonic() < until:
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.02)
 
 
 def _latencies(base: int, posted: Posted, seen: Seen, began: float, ended: float) -> tuple[Counter[int], float, int]:
