@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv/bin
 
-.PHONY: demo serve test coverage test-newest lint torn crash greedy soak vendor pins audit screenshots tvlab bench-browser clean
+.PHONY: demo serve test coverage test-newest lint torn crash greedy soak vendor pins audit screenshots tvlab bench bench-browser clean
 
 demo: .venv/.runtime
 	$(VENV)/python -m wallboard demo
@@ -64,6 +64,11 @@ audit: .venv/.runtime .venv-audit/.made
 screenshots: .venv/.dev
 	sh scripts/browser.sh
 	$(VENV)/python -m scripts.screenshots
+
+# How fast it is, beside nginx + nchan, Node and others, where they are there: half an hour, the machine to itself.
+# SHORT=1 for a few minutes; SUITES="fanout glass" for some. docs/performance.md.
+bench: .venv/.dev
+	$(VENV)/python -m benchmarks $(if $(SHORT),--short) $(SUITES)
 
 # What the wall costs a screen: script time, first paint, weight.
 bench-browser: .venv/.dev

@@ -43,10 +43,10 @@ QUEUES = [f"Queue {n}" for n in range(12)]
 T = TypeVar("T")
 
 
-def bodies(calls: int) -> Iterator[tuple[datetime, dict[str, Any]]]:
-    """Four events a call, spread over the day; every eighth caller gives up."""
+def bodies(calls: int, start: datetime = START, seconds: float = 80_000) -> Iterator[tuple[datetime, dict[str, Any]]]:
+    """Four events a call, spread over `seconds`; every eighth caller gives up. Calls come in order, events do not."""
     for n in range(calls):
-        at = START + timedelta(seconds=n * 80_000 / calls)
+        at = start + timedelta(seconds=n * seconds / calls)
         wait, talk, agent = 5 + n % 50, 60 + n % 300, f"{1000 + n % 300}"
         common = {
             "unique_call_id": f"{10**11 + n}",

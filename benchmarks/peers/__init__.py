@@ -1,0 +1,1 @@
+"""Other people's ways of doing the same, for comparison; nothing of the wallboard is in them."""
