@@ -8,7 +8,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 RUNTIME, DEV, AUDIT = "requirements.txt", "requirements-dev.txt", "requirements-audit.txt"
-PINNED = (RUNTIME, DEV, AUDIT)
+OIDC = "requirements-oidc.txt"
+PINNED = (RUNTIME, OIDC, DEV, AUDIT)
 _PIN = re.compile(r"(?P<name>[a-z0-9-]+)==(?P<version>[\w.+!-]+)(?: ; (?P<marker>[^\\]+?))?(?: \\)?$")
 _HASH = re.compile(r"--hash=(sha256:[0-9a-f]{64})")
 

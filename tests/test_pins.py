@@ -38,7 +38,8 @@ def test_what_we_chose_is_what_is_pinned_after_make_pins(name: str) -> None:
     ours = chosen(name.replace(".txt", ".in"))
     assert ours.items() <= pinned(name).items()
     asked = {pin.name for pin in pins.pins(name) if any(by.startswith("-r ") for by in pin.asked_for_by)}
-    assert asked == set(ours) | (set(chosen("requirements.in")) if name == DEV else set())
+    brought = {**chosen("requirements.in"), **chosen("requirements-oidc.in")} if name == DEV else {}
+    assert asked == {*ours, *brought}
 
 
 def test_the_files_agree_about_every_version() -> None:

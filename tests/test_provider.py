@@ -14,13 +14,11 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import httpx
 import pytest
+from joserfc import jwt
+from joserfc.jwk import OctKey, RSAKey
 
 from tests.conftest import Server
 from tests.signing import as_header, cookies_of
-
-pytest.importorskip("authlib", reason="the extra of requirements-oidc.txt")
-from joserfc import jwt
-from joserfc.jwk import OctKey, RSAKey
 
 CLIENT, SECRET, PUBLIC = "wallboard", "a secret & more", "https://wall.example"
 PAGE = {"Accept": "text/html"}
