@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from playwright.sync_api import Page
 
+_OF_NO_SERVER = ("ERR_", "Failed to load resource", "htmx:sendError", "htmx:afterRequest")
+"""htmx says the last two, and only then, of a request that reached nobody."""
+
 
 def heard_from(page: Page) -> list[str]:
     """Fills as they come; a page without a fault leaves it empty."""
@@ -16,4 +19,4 @@ def heard_from(page: Page) -> list[str]:
 
 def serious(heard: list[str]) -> list[str]:
     """Without those of a server that a test has stopped."""
-    return [said for said in heard if "ERR_" not in said and "Failed to load resource" not in said]
+    return [said for said in heard if not any(mark in said for mark in _OF_NO_SERVER)]

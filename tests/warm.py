@@ -135,6 +135,7 @@ def _become(module: str, arguments: list[str], environment: dict[str, str]) -> N
     os.environ.update(environment)
     time.tzset()
     sys.argv = [module, *arguments]
+    sys.modules.pop(f"{module}.__main__", None)  # or Python warns that it is run a second time
     runpy.run_module(module, run_name="__main__", alter_sys=True)
     sys.exit()
 

@@ -157,7 +157,7 @@ class Callers:
         return +self._new
 
     def _new_boxes(self, caller: str) -> Iterator[str | None]:
-        if not any(call.voicemails for call in self.calls_of(caller)):
+        if not any(call.voicemails for call in self._calls.get(caller, ())):
             return
         line = self._line(caller)
         if line is None or line.closed is not None:
@@ -175,7 +175,8 @@ class Callers:
         parts = [self._part(call) for call in seen]
         if not any(part.tries or part.voicemails for part in parts):
             return None
-        parts += [Part((), (), self._part(call).contacts) for call in calls if call not in seen]
+        if len(seen) < len(calls):
+            parts += [Part((), (), self._part(call).contacts) for call in calls if not sees(call)]
         names = [(call.started_at, call.caller_name) for call in seen if call.caller_name and is_caller(call)]
         return line_of(caller, max(names)[1] if names else None, parts, self._marks.get(caller, []))
 
