@@ -24,5 +24,5 @@ fi
 [ -x .venv-newest/bin/python ] && [ "$(.venv-newest/bin/python --version)" = "$("$python" --version)" ] \
     || "$python" -m venv --clear .venv-newest
 .venv-newest/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
-.venv-newest/bin/python -m pytest tests/test_hostile.py tests/test_parse.py tests/test_board.py tests/test_any_order.py \
+.venv-newest/bin/python -m pytest -n 3 --dist worksteal tests/test_hostile.py tests/test_parse.py tests/test_board.py tests/test_any_order.py \
     tests/test_against_reference.py tests/test_reference.py tests/test_intake.py tests/test_journal.py tests/test_render.py
