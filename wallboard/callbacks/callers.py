@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from wallboard.callbacks.lines import Line, Part, is_caller, line_of, other_party, part_of
+from wallboard.callbacks.lines import Line, Part, line_of, other_party, part_of
 from wallboard.callbacks.marks import Mark, Marked, mark_of
 from wallboard.callbacks.phone import key_of
 from wallboard.calls import Call
@@ -177,8 +177,8 @@ class Callers:
             return None
         if len(seen) < len(calls):
             parts += [Part((), (), self._part(call).contacts) for call in calls if not sees(call)]
-        names = [(call.started_at, call.caller_name) for call in seen if call.caller_name and is_caller(call)]
-        return line_of(caller, max(names)[1] if names else None, parts, self._marks.get(caller, []))
+        name = max((part.name for part in parts if part.name), default=(None, None))[1]
+        return line_of(caller, name, parts, self._marks.get(caller, []))
 
     def _part(self, call: Call) -> Part:
         part = self._parts.get(call.key)

@@ -77,11 +77,12 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Part(msgspec.Struct, frozen=True):
-    """What one call adds to its caller's line."""
+    """What one call adds to its caller's line. `name` is what the caller was called then, and when."""
 
     tries: tuple[Try, ...]
     voicemails: tuple[Voicemail, ...]
     contacts: tuple[Closing, ...]
+    name: tuple[datetime, str] | None = None
 
 
 def other_party(call: Call) -> str | None:
@@ -106,7 +107,8 @@ def part_of(call: Call, short_abandon_ms: int) -> Part:
         )
         for at, message in call.voicemails.items()
     )
-    return Part(tuple(_tries(call, short_abandon_ms)), voicemails, tuple(_contacts(call)))
+    name = (call.started_at, call.caller_name) if call.caller_name and is_caller(call) else None
+    return Part(tuple(_tries(call, short_abandon_ms)), voicemails, tuple(_contacts(call)), name)
 
 
 def _tries(call: Call, short_abandon_ms: int) -> Iterator[Try]:
