@@ -64,7 +64,7 @@ class Door:
         if "content-encoding" in request.headers:
             return _refusal(415, "encoded", "Send the body as it is, without Content-Encoding.")
         if not self._intake.ready or self._intake.closing:
-            return _busy("The board is starting or stopping.")
+            return _busy("The board is starting or stopping.", ends=self._intake.closing)
         try:
             raw = await _body(request)
             receipt = await self._intake.accept(raw, _meaning(request))
@@ -120,5 +120,6 @@ def _refusal(status: int, code: str, detail: str) -> Response:
     return JSONResponse({"error": code, "detail": detail}, status, headers)
 
 
-def _busy(detail: str) -> Response:
-    return JSONResponse({"error": "unavailable", "detail": detail}, 503, {"Retry-After": "1"})
+def _busy(detail: str, *, ends: bool = False) -> Response:
+    headers = {"Retry-After": "1", **({"Connection": "close"} if ends else {})}
+    return JSONResponse({"error": "unavailable", "detail": detail}, 503, headers)
