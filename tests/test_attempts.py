@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from wallboard.people.attempts import Attempts, Buckets, Try, network_of
-
-
-class Steady:
-    def __init__(self) -> None:
-        self.seconds = 1_000.0
-
-    def __call__(self) -> float:
-        return self.seconds
+from tests.watch import Watch
+from wallboard.access.origins import network_of
+from wallboard.allowances import Allowances
+from wallboard.people.attempts import Attempts, Try
 
 
 @pytest.fixture
-def steady() -> Steady:
-    return Steady()
+def steady() -> Watch:
+    return Watch()
 
 
 @pytest.fixture
-def attempts(steady: Steady) -> Attempts:
+def attempts(steady: Watch) -> Attempts:
     return Attempts(steady)
 
 
@@ -37,7 +32,7 @@ def tries(attempts: Attempts, one: Try, most: int = 1_000) -> int:
 ATTACKER = Try(address="198.51.100.1", name="robin", is_account=True)
 
 
-def test_an_address_has_ten_tries_and_then_one_a_minute(attempts: Attempts, steady: Steady) -> None:
+def test_an_address_has_ten_tries_and_then_one_a_minute(attempts: Attempts, steady: Watch) -> None:
     assert tries(attempts, ATTACKER) == 10
     assert attempts.wait_seconds(ATTACKER) == pytest.approx(60)
     steady.seconds += 59
@@ -87,8 +82,8 @@ def test_made_up_names_do_not_empty_an_accounts_bucket(attempts: Attempts) -> No
     assert attempts.wait_seconds(Try(address="192.0.2.1", name="robin", is_account=True)) > 0
 
 
-def test_what_is_kept_is_bounded(steady: Steady) -> None:
-    buckets = Buckets(10, steady, most=100)
+def test_what_is_kept_is_bounded(steady: Watch) -> None:
+    buckets = Allowances(10, 1 / 60, steady, most=100)
     for n in range(10_000):
         buckets.take(str(n))
     assert len(buckets) == 100

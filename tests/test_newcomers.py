@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from tests.watch import Watch
+from wallboard.allowances import MOST_KEPT, Allowances
 from wallboard.tv.admitting import _WRONG_AT_ONCE, _WRONG_PER_SECOND
-from wallboard.tv.allowances import MOST_KEPT, Allowances
 from wallboard.tv.newcomers import (
     CODE_SECONDS,
     LENGTH,
@@ -23,16 +24,6 @@ from wallboard.tv.newcomers import (
 from wallboard.tv.qr import qr_of
 
 YEAR_SECONDS = 365 * 24 * 3600
-
-
-class Watch:
-    """A steady clock that is turned by hand."""
-
-    def __init__(self) -> None:
-        self.seconds = 1000.0
-
-    def __call__(self) -> float:
-        return self.seconds
 
 
 @pytest.fixture
@@ -161,7 +152,7 @@ def test_allowances_are_bounded(watch: Watch) -> None:
     allowances = Allowances(5, 0.1, watch)
     for n in range(MOST_KEPT + 10):
         allowances.spend(str(n))
-    assert len(allowances._left) == MOST_KEPT
+    assert len(allowances) == MOST_KEPT
 
 
 def test_a_qr_code_is_drawn_with_its_white_border() -> None:

@@ -6,21 +6,12 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from tests.watch import Watch
 from wallboard.tv.engines import engine_of, is_old, platform_of
 from wallboard.tv.televisions import MOST, Diagnosis, Report, Televisions, TooMany
 
 BUILD = "b1"
 LIVE = Report(page="p1", board="main", build=BUILD, link="live", transport="stream")
-
-
-class Watch:
-    """A steady clock that is turned by hand."""
-
-    def __init__(self) -> None:
-        self.seconds = 100.0
-
-    def __call__(self) -> float:
-        return self.seconds
 
 
 @pytest.fixture

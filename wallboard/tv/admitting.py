@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import ceil
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from wallboard.access.rules import SUPERVISE, Way
 from wallboard.access.visitors import visitor_of
+from wallboard.allowances import Allowances
 from wallboard.boards.definitions import MAIN
 from wallboard.boards.kept import Boards
 from wallboard.desk import Desk
 from wallboard.forms import Fields, TooMuch, read_form, see, status_for, who
 from wallboard.journal import JournalUnavailable
-from wallboard.tv.allowances import Allowances
 from wallboard.tv.engines import engine_of, platform_of
 from wallboard.tv.enrolment import Enrolment
 from wallboard.tv.entrance import PAIR_PAGE
@@ -55,9 +56,9 @@ class Admitting:
             return self._form(problem="This is no code.", status=status_for(request, 413))
         typed = form.text("code")
         by = visitor_of(request)
-        person = by.name or by.key
-        if not self._guesses.has(person):
-            words = f"Too many wrong codes. Try again in {self._guesses.wait_seconds(person)} seconds."
+        person = by.account or by.key
+        if wait := ceil(self._guesses.wait_seconds(person)):
+            words = f"Too many wrong codes. Try again in {wait} seconds."
             return self._form(typed, words, status=status_for(request, 429))
         newcomer = self._newcomers.find(typed)
         if newcomer is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from math import ceil
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -11,12 +12,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from wallboard.access.gate import NO_STORE, Page
-from wallboard.access.origins import origin_of
+from wallboard.access.origins import network_of, origin_of
 from wallboard.access.rules import OPEN, Way
 from wallboard.access.visitors import AT_THE_MACHINE, visitor_of
+from wallboard.allowances import Allowances
 from wallboard.forms import TooMuch, read_body
-from wallboard.people.attempts import network_of
-from wallboard.tv.allowances import Allowances
 from wallboard.tv.keys import TvKeys, digest_of, key_of, new_key
 from wallboard.tv.newcomers import Crowded, Newcomer, Newcomers, grouped
 from wallboard.tv.qr import qr_of
@@ -94,7 +94,7 @@ class Entrance:
         key = key_of(request)
         is_known = bool(key) and self._newcomers.ask(digest_of(key)) is not None
         if not is_known and not self._allowances.spend(network_of(address)):
-            wait = str(self._allowances.wait_seconds(network_of(address)))
+            wait = str(ceil(self._allowances.wait_seconds(network_of(address))))
             return _refusal(429, "too_many", "Too many new screens at this address.", {"Retry-After": wait})
         if not is_known:
             key = new_key()

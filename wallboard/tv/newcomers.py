@@ -14,7 +14,7 @@ from collections.abc import Callable
 import msgspec
 from msgspec.structs import replace
 
-from wallboard.people.attempts import network_of
+from wallboard.access.origins import network_of
 
 SIGNS = "CDFGHJKMNPQRTVWXY34679"
 """No vowels, so that no word comes out; of 0 O, 1 I L, 2 Z, 5 S, 8 B, U V at most one."""

@@ -18,6 +18,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec.structs import replace
 
+from wallboard.allowances import Allowances
 from wallboard.tv.engines import engine_of, platform_of
 
 LOST_AFTER_SECONDS = 60.0
@@ -28,6 +29,7 @@ MOST_COMMANDS = 5
 LONGEST_NAME = 60
 _BURST, _PER_SECOND = 6.0, 0.5  # reports of one television
 _BURST_OF_ALL, _PER_SECOND_OF_ALL = 2_000.0, 200.0
+_ALL = "all"
 
 Alarm = Literal["calm", "warn", "alarm"]
 Order = Literal["reload", "identify", "rename", "move"]
@@ -139,8 +141,8 @@ class Televisions:
     def __init__(self, steady: Callable[[], float] = time.monotonic) -> None:
         self._steady = steady
         self._all: dict[str, Television] = {}  # the longest silent first
-        self._allowances: dict[str, tuple[float, float]] = {}
-        self._allowance = (_BURST_OF_ALL, steady())
+        self._of_each = Allowances(_BURST, _PER_SECOND, steady)
+        self._of_all = Allowances(_BURST_OF_ALL, _PER_SECOND_OF_ALL, steady)
 
     def __len__(self) -> int:
         return len(self._all)
@@ -154,7 +156,7 @@ class Televisions:
         `given_name` and `home` are those of a paired one.
         """
         now = self._steady()
-        self._allow(id, now)
+        self._allow(id)
         report = replace(
             report, name=tidy(report.name), agent=tidy(report.agent, 300), last_error=tidy(report.last_error, 200)
         )
@@ -189,7 +191,7 @@ class Televisions:
     def forget(self, id: str) -> None:
         """Out of the list, until it reports again."""
         self._all.pop(id, None)
-        self._allowances.pop(id, None)
+        self._of_each.forget(id)
 
     def standings(self, build: str) -> tuple[Standing, ...]:
         """All of them, those that need somebody first."""
@@ -203,13 +205,10 @@ class Televisions:
         tv = self._all.get(id)
         return None if tv is None else standing(tv, self._steady(), build)
 
-    def _allow(self, id: str, now: float) -> None:
-        mine = _spent(self._allowances.get(id, (_BURST, now)), now, _BURST, _PER_SECOND)
-        ours = _spent(self._allowance, now, _BURST_OF_ALL, _PER_SECOND_OF_ALL)
-        if mine is None or ours is None:
+    def _allow(self, id: str) -> None:
+        if not (self._of_each.has(id) and self._of_all.spend(_ALL)):
             raise TooMany
-        self._allowance = ours
-        self._allowances[id] = mine
+        self._of_each.take(id)
 
     def _forget_the_oldest(self) -> None:
         while len(self._all) > MOST:
@@ -263,10 +262,3 @@ def _still_meant(before: Television | None, report: Report, now: float) -> tuple
 
 def _is_long_closed(tv: Television, now: float) -> bool:
     return tv.report.link == "closed" and now - tv.heard_at > CLOSED_KEPT_SECONDS
-
-
-def _spent(allowance: tuple[float, float], now: float, burst: float, per_second: float) -> tuple[float, float] | None:
-    """The allowance after one more report; None if there is none left."""
-    left, at = allowance
-    left = min(burst, left + (now - at) * per_second)
-    return (left - 1, now) if left >= 1 else None
