@@ -23,6 +23,7 @@ ORDER = [
     "journal.witness",
     "journal.base",
     "journal.apart",
+    "journal.files",
     "journal.store",
     "journal.soundness",
     "journal.mending",
@@ -164,12 +165,14 @@ ORDER = [
     "tv.pages",
     "api",
     "choices",
+    "life",
     "application",
     "refusals",
     "connection",
     "server",
 ]
-OUTSIDE = {"__init__", "__main__", "replay", "sender", "access", "boards", "callbacks", "day", "now", "people", "tv"}
+PACKAGES = {"access", "boards", "callbacks", "day", "now", "people", "tv"}
+OUTSIDE = {"__init__", "__main__", "replay", "sender", "demo", *PACKAGES}
 NO_CLOCK = [*ORDER[1:4], *ORDER[ORDER.index("offers") : ORDER.index("feed")]]
 
 

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import os
 import secrets
 import signal
 import socket
-import subprocess
 import sys
 import tempfile
-import threading
 import time
 from datetime import date, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
-from urllib.request import urlopen
 
 import click
 import msgspec
@@ -27,6 +23,7 @@ from wallboard import __version__, control, replay, sender, simulator
 from wallboard.application import create_app, settings_or_exit
 from wallboard.choices import rules_of
 from wallboard.connection import Connection, prepare
+from wallboard.demo import Feeding, addresses_of
 from wallboard.erasing import NoNumber
 from wallboard.forgetting import erase_offline
 from wallboard.journal import JournalError, JournalUnavailable
@@ -89,7 +86,7 @@ def demo(agents: int, speed: float, seed: int, port: int | None) -> None:
         url = f"http://127.0.0.1:{settings.port}"
         floor = ["--agents", str(agents), "--speed", str(speed), "--seed", str(seed), "--history", "240"]
         command = [sys.executable, "-m", "wallboard", "simulate", "--url", url, *floor]
-        feeding = _Feeding(command, {TOKEN_VARIABLE: token}, url, _addresses(url, api_token))
+        feeding = Feeding(command, {TOKEN_VARIABLE: token}, url, addresses_of(url, api_token))
         try:
             _serve(settings, KEEP_ALIVE_SECONDS, feeding.start)
         finally:
@@ -276,54 +273,6 @@ def _listen(settings: Settings) -> socket.socket:
         raise SystemExit(2) from None
     prepare(listening)
     return listening
-
-
-def _addresses(url: str, api_token: str) -> str:
-    return (
-        f"\n  The wallboard   {url}/boards/main"
-        f"\n  The desk        {url}/supervisor"
-        f"\n  The setup page  {url}/setup"
-        f"\n  The state       curl -H 'Authorization: Bearer {api_token}' {url}/api/v1/state"
-        "\n\nA simulated call centre posts its webhooks to it. No login: only this machine can look. Ctrl+C ends it.\n"
-    )
-
-
-class _Feeding:
-    """Starts the simulator in a process of its own once the board answers."""
-
-    def __init__(self, command: list[str], secrets_of_it: dict[str, str], url: str, addresses: str) -> None:
-        self._command = command
-        self._environment = os.environ | secrets_of_it  # not in the arguments, which everybody on the machine can read
-        self._url = url
-        self._addresses = addresses
-        self._process: subprocess.Popen[str] | None = None
-        self._ended = threading.Event()
-
-    def start(self) -> None:
-        threading.Thread(target=self._start_when_ready, daemon=True).start()
-
-    def stop(self) -> None:
-        self._ended.set()
-        if self._process is not None:
-            self._process.terminate()
-            self._process.wait()
-
-    def _start_when_ready(self) -> None:
-        while not self._ended.is_set() and not self._answers():
-            time.sleep(0.1)
-        self._process = subprocess.Popen(self._command, env=self._environment, stdout=subprocess.PIPE, text=True)
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            # Before this the day so far is being posted, which is no sight to open the board on.
-            if line.startswith(simulator.OPEN):
-                click.echo(self._addresses)
-
-    def _answers(self) -> bool:
-        try:
-            with urlopen(f"{self._url}/readyz", timeout=1) as answer:
-                return bool(answer.status == 200)
-        except OSError:
-            return False
 
 
 if __name__ == "__main__":

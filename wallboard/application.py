@@ -1,16 +1,10 @@
-"""Wiring, lifespan, the ticker; holds no rule of its own."""
+"""Wiring: which part is handed what; holds no rule of its own."""
 
 from __future__ import annotations
 
-import asyncio
-import signal
 import sys
-import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
-from types import FrameType
 
 import structlog
 from starlette.applications import Starlette
@@ -46,28 +40,27 @@ from wallboard.desk import Desk
 from wallboard.forgetting import Forgetting
 from wallboard.front import Front, descriptors
 from wallboard.intake import Intake, heard_by_all
-from wallboard.journal import JournalError, JournalUnavailable
+from wallboard.journal import JournalError
 from wallboard.journal.sqlite import SqliteJournal, check
 from wallboard.journal.upkeep import Upkeep
-from wallboard.logs import set_up, traced
+from wallboard.life import invite, lifespan_of, take_boards
 from wallboard.look import Look
 from wallboard.measure import standards_of
 from wallboard.now.pages import NowPages
 from wallboard.pages import Pages
 from wallboard.parse import Reader
 from wallboard.people.account_pages import AccountPages
-from wallboard.people.accounts import FIRST
 from wallboard.people.asking import Asking
 from wallboard.people.attempts import Attempts
 from wallboard.people.audit_pages import AuditPages
 from wallboard.people.doors import Doors
 from wallboard.people.folds import People
 from wallboard.people.key_pages import KeyPages
-from wallboard.people.operating import Operating, address_of
+from wallboard.people.operating import Operating
 from wallboard.people.pages import PeoplePages
 from wallboard.people.provider import Provider
 from wallboard.people.provider_doors import ProviderDoors
-from wallboard.people.reception import AT_THE_COMMAND_LINE, Reception
+from wallboard.people.reception import Reception
 from wallboard.people.times import Times
 from wallboard.render import Renderer
 from wallboard.retention import Retention
@@ -244,7 +237,7 @@ def create_app(settings: Settings) -> Starlette:
             Middleware(OperatorsOnly),
         ],
         exception_handlers={Exception: _unexpected},
-        lifespan=_lifespan(
+        lifespan=lifespan_of(
             intake,
             journal,
             screens,
@@ -253,123 +246,12 @@ def create_app(settings: Settings) -> Starlette:
             days,
             retention,
             people,
-            (partial(_take_boards, settings, saving), partial(_invite, settings, reception)),
+            (partial(take_boards, settings, saving), partial(invite, settings, reception)),
         ),
     )
     app.router.redirect_slashes = False
     app.state.gate, app.state.log_level = gate, settings.log_level
     return app
-
-
-def _lifespan(
-    intake: Intake,
-    journal: SqliteJournal,
-    screens: Screens,
-    bell: Bell,
-    front: Front,
-    days: Days,
-    retention: Retention,
-    people: People,
-    opened: Iterable[Callable[[], Awaitable[None]]],
-) -> Callable[[Starlette], AbstractAsyncContextManager[dict[str, Front]]]:
-    async def every_second() -> None:
-        with suppress(JournalUnavailable):
-            await intake.follow_clock()
-        await _keep_refusals(intake, journal)
-        await people.tend(intake)
-
-    async def run() -> None:
-        while not await _opened(intake):
-            await asyncio.sleep(1)
-        log.info("ready", sequence=journal.head)
-        tasks = (bell.run(), retention.run(), people.audit.run(intake), *(work() for work in opened))
-        await asyncio.gather(screens.run(every_second), *tasks)
-
-    def stop() -> None:
-        intake.closing = True
-        screens.farewell()
-        bell.farewell()
-        days.farewell()
-
-    @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[dict[str, Front]]:
-        set_up(app.state.log_level)
-        _on_exit(stop)
-        task = asyncio.create_task(run())
-        task.add_done_callback(_report)
-        yield {"front": front}
-        stop()
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-        await journal.close()
-
-    return lifespan
-
-
-async def _opened(intake: Intake) -> bool:
-    """A journal that cannot be opened now, for the disk is full or somebody holds it, may be in a moment."""
-    try:
-        await intake.open()
-    except JournalError as error:
-        log.error("the journal cannot be opened", reason=str(error))
-        return False
-    return True
-
-
-async def _take_boards(settings: Settings, saving: Saving) -> None:
-    """Saves the deploy's boards, as soon as the journal can be written."""
-    try:
-        boards = boards_of(settings)
-    except SettingsError as error:
-        log.error("the boards' file cannot be used", reason=str(error))
-        return
-    while True:
-        with suppress(JournalUnavailable):
-            await saving.take_file(boards)
-            return
-        await asyncio.sleep(1)
-
-
-async def _invite(settings: Settings, reception: Reception) -> None:
-    """Prints the way to the first account, where nobody could make it at the machine."""
-    while not is_loopback(settings.host) and not reception.accounts:
-        with suppress(JournalUnavailable):
-            code = await reception.make_link(FIRST, AT_THE_COMMAND_LINE)
-            said = "Nobody can sign in yet. This link makes an admin's account; it is good once, for 24 hours:"
-            print(f"{said}\n  {address_of(settings, code)}", flush=True)  # noqa: T201
-            return
-        await asyncio.sleep(1)
-
-
-async def _keep_refusals(intake: Intake, journal: SqliteJournal) -> None:
-    """Nothing of a refused body is stored but a count and a time."""
-    if not intake.ready or journal.noted("refused") == str(intake.refused) or intake.refused_at is None:
-        return
-    with suppress(JournalUnavailable):
-        await journal.note("refused_at", intake.refused_at.isoformat())
-        await journal.note("refused", str(intake.refused))
-
-
-def _on_exit(stop: Callable[[], None]) -> None:
-    """Calls `stop` as soon as SIGTERM or SIGINT comes: uvicorn ends the lifespan only after the last stream."""
-    if threading.current_thread() is not threading.main_thread():
-        return
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        before = signal.getsignal(number)
-
-        def handle(received: int, frame: FrameType | None, before: object = before) -> None:
-            loop.call_soon_threadsafe(stop)
-            if callable(before):
-                before(received, frame)
-
-        signal.signal(number, handle)
-
-
-def _report(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and (error := task.exception()) is not None:
-        log.error("the board stopped", **traced(error))
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:

@@ -21,10 +21,11 @@ import structlog
 from wallboard.journal import EVENTS_PURGED, Delivery
 from wallboard.journal.base import BASE, UNCLEAN, Base, written
 from wallboard.journal.blanking import Blanking
+from wallboard.journal.files import ASIDE, adopt, beside, identity, remove, size, wal_path
 from wallboard.journal.mending import open_sound
 from wallboard.journal.rows import NOTHING, Row, chained, is_note_sealed, seal_of, to_row
 from wallboard.journal.soundness import RESTATED, Restated, is_damage
-from wallboard.journal.store import ASIDE, Store, adopt, beside, identity, remove, size, wal_path
+from wallboard.journal.store import Store
 from wallboard.journal.witness import Testimony, Witness
 from wallboard.logs import reason
 

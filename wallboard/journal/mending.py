@@ -21,20 +21,10 @@ import structlog
 from wallboard.journal import EVENTS_LOST, EVENTS_PURGED, Delivery
 from wallboard.journal.base import BASE, FIRST, UNCLEAN, Base, Kept, told_by, witnessed, written
 from wallboard.journal.carve import Record, records
+from wallboard.journal.files import adopt, beside, complete, contents, remove, size, wal_path
 from wallboard.journal.rows import ALL, COLUMNS, INSERT, NOTE, TABLES, Row, is_sealed, sealed_note, to_row
 from wallboard.journal.soundness import Findings, Loss, Range, count, examine, excuses, is_damage, without
-from wallboard.journal.store import (
-    Store,
-    adopt,
-    beside,
-    complete,
-    contents,
-    is_up_to_date,
-    remove,
-    size,
-    untouched,
-    wal_path,
-)
+from wallboard.journal.store import Store, is_up_to_date, untouched
 from wallboard.journal.witness import Testimony, Witness
 from wallboard.logs import reason
 

@@ -7,21 +7,16 @@ whole of it is written out anew.
 
 from __future__ import annotations
 
-import os
 import sqlite3
-from collections.abc import Iterable, Sequence
-from contextlib import closing, suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from wallboard.journal.base import FIRST, Base, base_of
+from wallboard.journal.files import beside, complete, identity, remove, wal_path, write_again
 from wallboard.journal.rows import INSERT, NOTE, NOTES, SELECT, TABLES, Row, is_note_sealed, sealed_note
 
 BUSY_SECONDS = 0.6
-ASIDE = ("damaged", "outdated", "unfinished")
-"""Files beside the database that mending keeps or leaves behind."""
-_COMPANIONS = ("-wal", "-shm")
-
-Identity = tuple[int, int]
 
 
 class Held(sqlite3.OperationalError):
@@ -52,7 +47,7 @@ class Store:
             busy, _, _ = self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             self._begin_alone()
             if busy:
-                _write_again(wal_path(path))
+                write_again(wal_path(path))
             self.connection.execute("ROLLBACK")
         except BaseException:
             self.connection.close()
@@ -70,36 +65,28 @@ class Store:
 
     def write(self, rows: Sequence[Row], notes: Iterable[tuple[str, str]]) -> None:
         """One commit; durable when it returns, if the file is still `in_place`."""
-        try:
-            self.connection.execute("BEGIN IMMEDIATE")
+        with self._commit(notes):
             self.connection.executemany(INSERT, rows)
-            self.connection.executemany(NOTE, (sealed_note(*note) for note in notes))
-            self.connection.execute("COMMIT")
-        except sqlite3.Error:
-            with suppress(sqlite3.Error):
-                self.connection.rollback()
-            raise
 
     def declare(self, base: Base, rows: Sequence[Row], notes: Iterable[tuple[str, str]], aged: Iterable[int]) -> None:
         """A commit after which everything up to `base` counts as deleted; it is deleted in fact by `sweep`."""
-        try:
-            self.connection.execute("BEGIN IMMEDIATE")
+        with self._commit(notes):
             self.connection.executemany("DELETE FROM deliveries WHERE sequence = ?", ((number,) for number in aged))
             self.connection.executemany(INSERT, rows)
-            self.connection.executemany(NOTE, (sealed_note(*note) for note in notes))
-            self.connection.execute("COMMIT")
-        except sqlite3.Error:
-            with suppress(sqlite3.Error):
-                self.connection.rollback()
-            raise
         self.base = base
 
     def replace(self, rows: Sequence[Row], appended: Sequence[Row], notes: Iterable[tuple[str, str]]) -> None:
         """A commit that puts `rows` in the place of those with the same sequences."""
-        try:
-            self.connection.execute("BEGIN IMMEDIATE")
+        with self._commit(notes):
             self.connection.executemany(INSERT.replace("INSERT", "INSERT OR REPLACE"), rows)
             self.connection.executemany(INSERT, appended)
+
+    @contextmanager
+    def _commit(self, notes: Iterable[tuple[str, str]]) -> Iterator[None]:
+        """One commit of what is done within, and of `notes`; all of it or nothing."""
+        try:
+            self.connection.execute("BEGIN IMMEDIATE")
+            yield
             self.connection.executemany(NOTE, (sealed_note(*note) for note in notes))
             self.connection.execute("COMMIT")
         except sqlite3.Error:
@@ -203,59 +190,6 @@ def _lenient(text: bytes) -> str:
     return text.decode("utf-8", "replace")
 
 
-def identity(path: Path) -> Identity | None:
-    """Which file stands under a name; `None` where there is none."""
-    try:
-        status = os.stat(path)
-    except FileNotFoundError:
-        return None
-    return status.st_dev, status.st_ino
-
-
-def beside(path: Path, word: str) -> Path:
-    """A file that belongs to the database, such as `wallboard.db.witness`."""
-    return path.with_name(f"{path.name}.{word}")
-
-
-def remove(path: Path) -> None:
-    """The database and its companions, as far as they are there."""
-    for suffix in ("", *_COMPANIONS, "-journal"):
-        Path(f"{path}{suffix}").unlink(missing_ok=True)
-
-
-def complete(path: Path) -> None:
-    """Calls the unfinished copy complete: from here on every start will `adopt` it."""
-    _synchronise(beside(path, "unfinished"))
-    os.replace(beside(path, "unfinished"), beside(path, "complete"))
-    _synchronise(path.parent)
-
-
-def adopt(path: Path, witnessed: int) -> None:
-    """Lets a complete copy, if there is one, take the place of the database. Whatever stops it, it can be done again.
-
-    A copy that ends before the sequence `witnessed` was left behind long ago, and is set aside as outdated. A WAL
-    left behind would be replayed into the new file, so it goes first: all that it held is in the copy.
-    """
-    copy = beside(path, "complete")
-    if not copy.exists():
-        return
-    if path.exists() and _head_of(copy) < witnessed:
-        os.replace(copy, beside(path, "outdated"))
-        return
-    for suffix in _COMPANIONS:
-        Path(f"{path}{suffix}").unlink(missing_ok=True)
-    os.replace(copy, path)
-    _synchronise(path.parent)
-
-
-def _head_of(copy: Path) -> int:
-    """The last sequence in a copy that nobody writes to; less than any where it cannot be read."""
-    with suppress(sqlite3.DatabaseError), closing(sqlite3.connect(f"{copy.as_uri()}?immutable=1", uri=True)) as reader:
-        head: int = reader.execute("SELECT coalesce(max(sequence), 0) FROM deliveries").fetchone()[0]
-        return head
-    return -1
-
-
 def is_up_to_date(connection: sqlite3.Connection) -> bool:
     """True if the tables are there as this version makes them."""
     return _columns(connection, "deliveries") >= {"remark"} and _columns(connection, "notes") >= {"seal"}
@@ -279,41 +213,3 @@ def _bring_up_to_date(connection: sqlite3.Connection) -> None:
 
 def _columns(connection: sqlite3.Connection, table: str) -> set[str]:
     return {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
-
-
-def wal_path(path: Path) -> Path:
-    return Path(f"{path}-wal")
-
-
-def contents(path: Path) -> bytes:
-    """What a file holds; nothing where there is none."""
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        return b""
-
-
-def size(path: Path) -> int:
-    """How many bytes a file holds; none where there is none."""
-    try:
-        return path.stat().st_size
-    except FileNotFoundError:
-        return 0
-
-
-def _write_again(path: Path) -> None:
-    """The same bytes once more, and on the disk when it returns. Nobody else may write meanwhile."""
-    with path.open("r+b") as file:
-        while piece := file.read(1 << 20):
-            file.seek(-len(piece), os.SEEK_CUR)
-            file.write(piece)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _synchronise(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

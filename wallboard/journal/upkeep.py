@@ -22,9 +22,10 @@ from wallboard.journal.apart import ApartFailed, apart
 from wallboard.journal.base import AGED, AGING, FIRST, UNCLEAN, Base, Kept, base_of
 from wallboard.journal.blanking import Blanking
 from wallboard.journal.custody import Custody
+from wallboard.journal.files import ASIDE, beside
 from wallboard.journal.rows import COLUMNS, NOTES, Row, chained, is_note_sealed, seal_of, to_entry, to_row
 from wallboard.journal.sqlite import SqliteJournal
-from wallboard.journal.store import ASIDE, beside, untouched
+from wallboard.journal.store import untouched
 
 _BREATH_SECONDS = 0.02
 _TRIED_AGAIN_SECONDS = 2.0
