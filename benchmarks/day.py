@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from wallboard.board import Board, Rules
+from wallboard.board import Board
 from wallboard.clock import Clock
 from wallboard.day import charts, exports
 from wallboard.day import figures as day_figures
@@ -36,6 +36,7 @@ from wallboard.journal.rows import to_row
 from wallboard.journal.sqlite import SqliteJournal
 from wallboard.journal.store import Store
 from wallboard.parse import Reader
+from wallboard.rules import Rules
 
 DAY = date(2026, 11, 23)
 START = datetime(2026, 11, 23, tzinfo=UTC)

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from wallboard import views
 from wallboard.__main__ import COLLECT_AFTER
 from wallboard.application import TEMPLATES
-from wallboard.board import Board, Rules
+from wallboard.board import Board
 from wallboard.boards.definitions import Definition, Targets
 from wallboard.clock import Clock
 from wallboard.intake import Intake
@@ -18,6 +18,7 @@ from wallboard.journal.sqlite import SqliteJournal
 from wallboard.look import Look
 from wallboard.parse import Reader
 from wallboard.render import Renderer
+from wallboard.rules import Rules
 from wallboard.tiles import compose
 
 ZONE = ZoneInfo("UTC")

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from benchmarks.day import bodies, entries
-from wallboard.board import Board, Rules
+from wallboard.board import Board
 from wallboard.bodies import Body, decode
 from wallboard.clock import Clock
 from wallboard.events import AnyEvent
@@ -25,6 +25,7 @@ from wallboard.intake import Intake
 from wallboard.journal import Entry
 from wallboard.journal.sqlite import SqliteJournal
 from wallboard.parse import Reader, Unrecognised
+from wallboard.rules import Rules
 
 ROUNDS = 3
 UTC_ZONE = ZoneInfo("UTC")

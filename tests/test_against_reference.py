@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests import floors, reference
-from wallboard.board import Board, Rules
+from wallboard.board import Board
 from wallboard.parse import Reader, Unrecognised
+from wallboard.rules import Rules
 from wallboard.settings import parse_meaning
 from wallboard.state import state
 

@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.samples import START, Body, abandoned, answered, answered_call, at, body, completed, missed, rang, summary
-from wallboard.board import Board, Rules
+from wallboard.board import Board
 from wallboard.parse import Reader, Unrecognised
+from wallboard.rules import Rules
 from wallboard.settings import Formula
 from wallboard.state import state
 from wallboard.totals import Thresholds

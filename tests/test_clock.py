@@ -13,11 +13,12 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.samples import Body, abandoned, answered, body, rang
-from wallboard.board import Board, Rules
+from wallboard.board import Board
 from wallboard.clock import Clock
 from wallboard.intake import Intake
 from wallboard.journal.sqlite import SqliteJournal
 from wallboard.parse import Reader
+from wallboard.rules import Rules
 from wallboard.settings import Formula
 from wallboard.state import state
 

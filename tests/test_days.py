@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from wallboard import figures
-from wallboard.board import Board, Rules
+from wallboard.board import Board
 from wallboard.clock import Clock
 from wallboard.day.archive import Archive
 from wallboard.day.days import Days, Live
@@ -30,6 +30,7 @@ from wallboard.journal.rows import to_row
 from wallboard.journal.sqlite import SqliteJournal
 from wallboard.journal.store import Store
 from wallboard.parse import Reader
+from wallboard.rules import Rules
 from wallboard.simulator import live as simulated
 from wallboard.simulator import with_faults
 

@@ -10,13 +10,14 @@ from typing import Any, cast
 
 from wallboard import views
 from wallboard.application import TEMPLATES
-from wallboard.board import Board, Rules
+from wallboard.board import Board
 from wallboard.boards.definitions import Targets
 from wallboard.boards.kept import Boards
 from wallboard.clock import Clock
 from wallboard.feed import Feed
 from wallboard.journal import Journal
 from wallboard.render import Renderer
+from wallboard.rules import Rules
 from wallboard.screen import Source
 from wallboard.screens import Screens
 

@@ -26,7 +26,7 @@ from tests.samples import Body, abandoned, answered, answered_call, at, body, co
 from tests.test_board import NOON, Floor
 from tests.test_door import comparable
 from wallboard import limits
-from wallboard.board import Board, Rules
+from wallboard.board import Board
 from wallboard.bodies import Unreadable, decode
 from wallboard.clock import Clock
 from wallboard.intake import Intake
@@ -35,6 +35,7 @@ from wallboard.journal.sqlite import SqliteJournal
 from wallboard.look import Look
 from wallboard.parse import Reader
 from wallboard.render import Renderer
+from wallboard.rules import Rules
 from wallboard.state import state
 from wallboard.tiles import compose
 

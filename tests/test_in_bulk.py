@@ -11,9 +11,10 @@ import pytest
 
 from tests import floors
 from tests.test_against_reference import ORDERS, reused_ids
-from wallboard.board import Board, Rules
+from wallboard.board import Board
 from wallboard.events import AnyEvent
 from wallboard.parse import Reader, Unrecognised
+from wallboard.rules import Rules
 from wallboard.settings import parse_meaning
 from wallboard.state import state
 from wallboard.totals import AgentSums, VisitSums

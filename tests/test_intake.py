@@ -10,13 +10,14 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.samples import Body, rang
-from wallboard.board import Board, Rules
+from wallboard.board import Board
 from wallboard.boards.kept import Boards
 from wallboard.clock import Clock
 from wallboard.events import AnyEvent
 from wallboard.intake import Intake, Receipt
 from wallboard.journal.sqlite import SqliteJournal
 from wallboard.parse import Reader
+from wallboard.rules import Rules
 
 
 class FussyBoard(Board):

@@ -20,12 +20,13 @@ from tests.samples import Body, answered, completed, rang, summary
 from tests.test_render import BOARD, TEMPLATES, Tree
 from tests.weeks import rang as ring
 from wallboard import lamps, views
-from wallboard.board import Board, Rules
+from wallboard.board import Board
 from wallboard.journal import Delivery
 from wallboard.journal.sqlite import SqliteJournal
 from wallboard.look import Look
 from wallboard.parse import Reader, Unrecognised
 from wallboard.render import Renderer
+from wallboard.rules import Rules
 from wallboard.tiles import compose
 from wallboard.usual import Health, PbxState
 

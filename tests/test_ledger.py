@@ -14,9 +14,10 @@ from tests import floors
 from tests.samples import START, Body, abandoned, answered, answered_call, at, body, completed, missed, rang, summary
 from tests.test_any_order import after
 from tests.test_board import Floor
-from wallboard.board import Board, Rules
+from wallboard.board import Board
 from wallboard.ledger import ENOUGH_TO_TELL, TRIGGERS, Ledger, account, diagnose, trigger_of
 from wallboard.parse import Reader, Unrecognised
+from wallboard.rules import Rules
 from wallboard.simulator import history
 
 GROUP: dict[str, Any] = {"ring_group_name": "Reception"}

@@ -14,8 +14,9 @@ from tests.test_board import NOON, Floor
 from tests.test_in_bulk import ZONE, all_of, events_of
 from wallboard import board as boards
 from wallboard import calls
-from wallboard.board import Board, Rules
+from wallboard.board import Board
 from wallboard.calls import AtRest, Call
+from wallboard.rules import Rules
 from wallboard.totals import contribution
 
 

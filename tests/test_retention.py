@@ -19,7 +19,6 @@ import pytest
 from tests import samples
 from tests.conftest import Server, wait_until
 from tests.faults import Faults
-from wallboard.board import Rules
 from wallboard.day import exports
 from wallboard.day.choice import Choice
 from wallboard.day.explain import Standards, Terms
@@ -32,6 +31,7 @@ from wallboard.journal import Delivery
 from wallboard.journal.rows import to_row
 from wallboard.journal.store import Store
 from wallboard.parse import Reader
+from wallboard.rules import Rules
 from wallboard.simulator import live as simulated
 
 DAY = timedelta(days=1)

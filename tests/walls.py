@@ -15,11 +15,12 @@ from scripts.staged import Staged, bodies
 from tests.complaints import heard_from
 from tests.conftest import ROOT
 from wallboard import views
-from wallboard.board import Board, Rules
+from wallboard.board import Board
 from wallboard.boards.definitions import Definition, Targets
 from wallboard.look import Look
 from wallboard.parse import Reader, Unrecognised
 from wallboard.render import Renderer
+from wallboard.rules import Rules
 from wallboard.tiles import compose
 
 ADDRESS = "http://wall.example"

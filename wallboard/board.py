@@ -9,19 +9,20 @@ from __future__ import annotations
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta
 
 import msgspec
 
+from wallboard.agents import Agent, AgentTold
 from wallboard.callbacks.callers import Callers
-from wallboard.callbacks.phone import HOME
-from wallboard.calls import MOST_BODIES, Call, CallState, OfferState
+from wallboard.calls import MOST_BODIES, Call, OfferState
 from wallboard.events import AnyEvent, ComponentPassed, OfferEvent, Place, Summarised, VoicemailLeft
 from wallboard.ledger import Book
 from wallboard.limits import MOST, Kind, Limit, Names
 from wallboard.namesakes import Namesakes
+from wallboard.rules import Rules
 from wallboard.shelves import Shelves
-from wallboard.totals import Contribution, Day, Thresholds, contribution
+from wallboard.totals import Contribution, Day, contribution
 from wallboard.usual import Pbx, PbxTold
 
 _AGENT_REMEMBERED = timedelta(days=7)
@@ -29,45 +30,6 @@ _MOST_BEHIND = 5_000
 _AWAKE_WHEN_OVER = 1_000
 """So many calls that ended last are not at rest: late news is of them, and pages show the last 200."""
 _NEVER, _QUARTER, _MICROSECOND = datetime.min.replace(tzinfo=UTC), timedelta(minutes=15), timedelta(microseconds=1)
-_PRECEDENCE: dict[OfferState, int] = {"talking": 3, "dialling": 2, "ringing": 1, "ended": 0}
-
-
-class Rules(msgspec.Struct, frozen=True, kw_only=True):
-    """What the operator may set about the meaning of things; timeouts are call-model.md's "Lost webhooks"."""
-
-    zone: tzinfo
-    day_starts_at: time = time(0)
-    thresholds: Thresholds = Thresholds()
-    country: str = HOME
-    ringing_timeout: timedelta = timedelta(minutes=3)
-    waiting_timeout: timedelta = timedelta(minutes=30)
-    talking_timeout: timedelta = timedelta(hours=4)
-
-    def day_of(self, moment: datetime) -> date:
-        """The local day that `moment` counts in; a 23- or 25-hour day at a clock change is one day."""
-        local = moment.astimezone(self.zone).replace(tzinfo=None)
-        start = timedelta(hours=self.day_starts_at.hour, minutes=self.day_starts_at.minute)
-        return (local - start).date()
-
-    def starts_at(self, day: date) -> datetime:
-        """The first instant of a day, in UTC."""
-        return datetime.combine(day, self.day_starts_at, self.zone).astimezone(UTC)
-
-    def timeout(self, state: CallState) -> timedelta:
-        match state:
-            case "ringing":
-                return self.ringing_timeout
-            case "waiting":
-                return self.waiting_timeout
-            case _:
-                return self.talking_timeout
-
-
-class AgentTold(msgspec.Struct, frozen=True):
-    key: str
-    name: str | None
-    heard_at: datetime
-    idle_since: datetime | None
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,31 +40,6 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     places: tuple[tuple[Place, datetime], ...]
     names: dict[Kind, dict[str, datetime]]
     pbx: PbxTold
-
-
-class Agent:
-    """A PBX user: the number (or the name where there is none), the latest name, and what the phone does."""
-
-    __slots__ = ("calls", "heard_at", "idle_since", "key", "name")
-
-    def __init__(self, key: str, heard_at: datetime) -> None:
-        self.key = key
-        self.name: str | None = None
-        self.heard_at = heard_at
-        self.idle_since: datetime | None = None
-        self.calls: dict[str, tuple[OfferState, datetime]] = {}
-
-    @property
-    def state(self) -> str:
-        """`idle` as far as we know: the PBX tells of no pause and no log-out."""
-        return self._busiest()[0] if self.calls else "idle"
-
-    @property
-    def since(self) -> datetime | None:
-        return self._busiest()[1] if self.calls else self.idle_since
-
-    def _busiest(self) -> tuple[OfferState, datetime]:
-        return max(self.calls.values(), key=lambda phone: (_PRECEDENCE[phone[0]], -phone[1].timestamp()))
 
 
 class Board:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from wallboard.board import Rules
 from wallboard.boards.definitions import Definition, Targets
 from wallboard.boards.file import BoardsFileError, read_boards
 from wallboard.callbacks.phone import country_of
+from wallboard.rules import Rules
 from wallboard.settings import Settings, SettingsError
 from wallboard.totals import Thresholds
 

@@ -14,7 +14,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from wallboard.access.rules import OPERATE, Way
-from wallboard.board import Rules
 from wallboard.clock import Clock
 from wallboard.day.days import Days
 from wallboard.erasing import Counted, Eraser, NoNumber
@@ -22,6 +21,7 @@ from wallboard.intake import Intake
 from wallboard.journal import CALLER_ERASED, Delivery, JournalUnavailable
 from wallboard.journal.sqlite import SqliteJournal
 from wallboard.journal.upkeep import Upkeep
+from wallboard.rules import Rules
 
 _LAST = 2**62
 

@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from wallboard import figures
-from wallboard.board import Agent, Board
+from wallboard.agents import Agent
+from wallboard.board import Board
 from wallboard.calls import Call
 from wallboard.events import Place
 from wallboard.ledger import TRIGGERS, Ledger

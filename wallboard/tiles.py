@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Literal
 
 from wallboard import figures, lamps, rows, views
-from wallboard.board import Agent, Board
+from wallboard.agents import Agent
+from wallboard.board import Board
 from wallboard.boards.definitions import PanelKind
 from wallboard.events import Place
 from wallboard.look import Look

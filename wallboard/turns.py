@@ -10,7 +10,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import msgspec
 
-from wallboard.board import Rules, Told
+from wallboard.board import Told
+from wallboard.rules import Rules
 
 
 class Remains(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from wallboard.board import Board, Rules
+from wallboard.board import Board
 from wallboard.clock import Clock
 from wallboard.day.archive import ArchiveUnreadable
 from wallboard.day.explain import Standards
@@ -31,6 +31,7 @@ from wallboard.day.sheet import Sheet
 from wallboard.day.shelf import Shelf
 from wallboard.journal import Journal
 from wallboard.parse import Reader
+from wallboard.rules import Rules
 from wallboard.scope import Sight
 
 SLICE_SECONDS = 0.01

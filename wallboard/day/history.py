@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from wallboard.board import Board, Rules
+from wallboard.board import Board
 from wallboard.bodies import Unreadable, decode
 from wallboard.clock import Clock
 from wallboard.day.archive import Archive
@@ -24,6 +24,7 @@ from wallboard.intake import Intake
 from wallboard.journal import EVENTS_LOST, Entry
 from wallboard.journal.sqlite import SqliteJournal
 from wallboard.parse import Reader, Unrecognised
+from wallboard.rules import Rules
 
 _DAY = timedelta(days=1)
 _HEEDED = (EVENTS_LOST, "clock_stepped")

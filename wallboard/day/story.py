@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from wallboard.board import Board, Rules
+from wallboard.board import Board
 from wallboard.bodies import Body, Unreadable, decode
 from wallboard.calls import Call
 from wallboard.day.archive import Archive
@@ -21,6 +21,7 @@ from wallboard.events import AnyEvent
 from wallboard.intake import sample
 from wallboard.journal import Delivery, Entry
 from wallboard.parse import Reader, Unrecognised, type_of
+from wallboard.rules import Rules
 from wallboard.settings import parse_meaning
 
 MARGIN = timedelta(minutes=10)

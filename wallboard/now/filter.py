@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from wallboard.board import Agent
+from wallboard.agents import Agent
 from wallboard.callbacks.lines import other_party
 from wallboard.calls import Call
 from wallboard.events import Place

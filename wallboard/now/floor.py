@@ -12,7 +12,8 @@ from hashlib import blake2b
 
 import msgspec
 
-from wallboard.board import Agent, Board
+from wallboard.agents import Agent
+from wallboard.board import Board
 from wallboard.callbacks.lines import Line
 from wallboard.callbacks.seen import lines_seen
 from wallboard.calls import Call
