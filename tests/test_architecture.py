@@ -32,6 +32,7 @@ ORDER = [
     "journal.upkeep",
     "offers",
     "rest",
+    "meaning",
     "calls",
     "way",
     "ledger",

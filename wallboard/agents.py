@@ -6,7 +6,7 @@ from datetime import datetime
 
 import msgspec
 
-from wallboard.calls import OfferState
+from wallboard.meaning import OfferState
 
 _PRECEDENCE: dict[OfferState, int] = {"talking": 3, "dialling": 2, "ringing": 1, "ended": 0}
 

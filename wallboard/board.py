@@ -15,10 +15,11 @@ import msgspec
 
 from wallboard.agents import Agent, AgentTold
 from wallboard.callbacks.callers import Callers
-from wallboard.calls import MOST_BODIES, Call, OfferState
+from wallboard.calls import MOST_BODIES, Call
 from wallboard.events import AnyEvent, ComponentPassed, OfferEvent, Place, Summarised, VoicemailLeft
 from wallboard.ledger import Book
 from wallboard.limits import MOST, Kind, Limit, Names
+from wallboard.meaning import OfferState
 from wallboard.namesakes import Namesakes
 from wallboard.rules import Rules
 from wallboard.shelves import Shelves

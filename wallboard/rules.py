@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 import msgspec
 
 from wallboard.callbacks.phone import HOME
-from wallboard.calls import CallState
+from wallboard.meaning import CallState
 from wallboard.totals import Thresholds
 
 

@@ -10,7 +10,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
-from wallboard.calls import Call, CallState
+from wallboard.calls import Call
+from wallboard.meaning import CallState
 
 _STATES: tuple[CallState, ...] = ("ringing", "waiting", "talking")
 _Shelf = dict[CallState, OrderedDict[str, Call]]

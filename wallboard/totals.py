@@ -13,8 +13,9 @@ from datetime import datetime
 
 import msgspec
 
-from wallboard.calls import Call, Outcome
+from wallboard.calls import Call
 from wallboard.events import Place
+from wallboard.meaning import Outcome
 from wallboard.waits import Longest, Waits
 
 

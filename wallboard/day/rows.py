@@ -10,8 +10,9 @@ from datetime import datetime
 import msgspec
 
 from wallboard.board import Board
-from wallboard.calls import Call, CallState, Outcome
+from wallboard.calls import Call
 from wallboard.events import Place
+from wallboard.meaning import CallState, Outcome
 from wallboard.offers import Visit
 from wallboard.totals import AgentPart, contribution
 
