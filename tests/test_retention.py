@@ -300,6 +300,7 @@ def test_a_server_that_is_killed_while_it_deletes_goes_on_with_the_next_start(tm
                 server.process.wait(rng.uniform(0.2, 3))  # somewhere in the counting or the deleting
             server.kill()
         server.begin()
+        wait_until(server.is_ready, "the server is ready", within=40)
         wait_until(lambda: base_of(tmp_path) > 0, "all is deleted", within=150)
         assert server.state()["journal"]["lost_today"] == server.state()["journal"]["mended_today"] == 0
         later = {number for day in days if day not in gone for d in days[day] for number in NUMBER.findall(d.body)}

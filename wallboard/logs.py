@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import signal
 import sqlite3
 import sys
 import threading
@@ -40,6 +41,14 @@ def set_up(level: Level) -> None:
     sys.excepthook = lambda _kind, error, _trace: log.critical("the process ended by an error", **traced(error))
     threading.excepthook = lambda of: log.critical("a thread ended by an error", **traced(of.exc_value))
     sys.unraisablehook = lambda of: log.error("an error that nobody could catch", **traced(of.exc_value))
+
+
+def set_up_apart() -> None:
+    """The same in a process that works for a server. Should that be killed, nobody reads the answer any more, and
+    this one ends without a word.
+    """
+    set_up("info")
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
 
 
 def traced(error: BaseException | None) -> dict[str, str]:

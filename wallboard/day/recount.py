@@ -22,6 +22,7 @@ import msgspec
 from wallboard.day.archive import ArchiveUnreadable
 from wallboard.day.history import Head, Question, fold
 from wallboard.day.rows import CallRow
+from wallboard.logs import set_up_apart
 
 _ROOT = Path(__file__).resolve().parents[2]
 _PIECE = 250
@@ -78,6 +79,7 @@ async def _ended(process: Process) -> None:
 
 def main() -> None:
     """Reads a question from stdin and writes the answer to stdout, where nothing else may go meanwhile."""
+    set_up_apart()
     os.nice(_NICE)
     with os.fdopen(os.dup(1), "wb") as answer:
         os.dup2(2, 1)

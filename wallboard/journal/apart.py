@@ -13,6 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
+from wallboard.logs import set_up_apart
+
 _ROOT = Path(__file__).resolve().parents[2]
 _NICE = 10
 P = ParamSpec("P")
@@ -36,6 +38,7 @@ def apart(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
 
 def main() -> None:
     """Reads the question from stdin and writes the answer to stdout, where nothing else may go meanwhile."""
+    set_up_apart()
     os.nice(_NICE)
     with os.fdopen(os.dup(1), "wb") as answer:
         os.dup2(2, 1)

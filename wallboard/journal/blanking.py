@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from wallboard.journal.carve import PAGE
+from wallboard.logs import set_up_apart
 
 _CELLS_AT = {0x02: 12, 0x05: 12, 0x0A: 8, 0x0D: 8}
 """Where the cells' pointers begin, by the kind of page."""
@@ -109,6 +110,7 @@ def _short(page: bytes, at: int) -> int:
 
 def main() -> None:
     """Prints how many pages there are, and blanks them when it is told to go."""
+    set_up_apart()
     path = Path(sys.argv[1])
     numbers = unclean(path)
     print(len(numbers), flush=True)  # noqa: T201

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
+import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import datetime
@@ -29,6 +30,8 @@ from wallboard.journal.store import Store
 from wallboard.journal.witness import Testimony, Witness
 from wallboard.logs import reason
 
+PATIENCE_SECONDS = 1.0
+"""A start waits so long for the lock: a server that was killed may have had a child that has yet to let go of it."""
 _TAKEN = "another wallboard is running on it; stop that one first"
 _SWEPT_ROWS, _SWEPT_BYTES = 250, 250_000
 log = structlog.get_logger()
@@ -43,7 +46,7 @@ class Custody:
         self._store: Store | None = None
         path.parent.mkdir(parents=True, exist_ok=True)
         with ExitStack() as undo:
-            self._lock = _lock(beside(path, "lock"))
+            self._lock = _lock(beside(path, "lock"), PATIENCE_SECONDS)
             undo.callback(os.close, self._lock)
             self._witness = Witness(beside(path, "witness"))
             undo.callback(self._witness.close)
@@ -295,7 +298,7 @@ def check(path: Path) -> None:
     drop what it does not like of it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    lock = _lock(beside(path, "lock"))
+    lock = _lock(beside(path, "lock"), PATIENCE_SECONDS)
     try:
         witness = Witness(beside(path, "witness"))
         witness.close()
@@ -314,10 +317,10 @@ def _seal_at(store: Store, sequence: int) -> bytes:
     return seal_of(rows[0]) if rows and rows[0][0] == sequence else NOTHING
 
 
-def _lock(path: Path) -> int:
+def _lock(path: Path, patience_seconds: float = 0) -> int:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _wait_for(descriptor, time.monotonic() + patience_seconds)
     except BlockingIOError:
         os.close(descriptor)
         raise BlockingIOError(_TAKEN) from None
@@ -325,6 +328,17 @@ def _lock(path: Path) -> int:
         os.close(descriptor)
         raise
     return descriptor
+
+
+def _wait_for(descriptor: int, until: float) -> None:
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() >= until:
+                raise
+            time.sleep(0.05)
 
 
 def _identity_of(descriptor: int) -> tuple[int, int]:
