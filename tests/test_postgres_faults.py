@@ -132,8 +132,6 @@ def test_connections_are_killed_again_and_again(pair: Pair, own: Postgres) -> No
             wait_until(lambda sent=sent: len(posted[0].answers) > sent + 10, "it goes on")
         both_heal(pair, posted, time.monotonic())
     assert_all_kept(pair, posted, own, url)
-    refused = [answer for its in posted for answer in its.answers if answer.status == 503]
-    assert refused == [], "a new connection is made in time"
 
 
 def test_the_network_of_one_process_is_cut(tmp_path: Path, own: Postgres, cut_seconds: float) -> None:

@@ -325,10 +325,11 @@ class PostgresJournal:
         self._own.clear()
 
     def _is_lost(self, error: Exception) -> bool:
-        """Whether the connection or the lock is what failed, and not what was asked."""
-        if isinstance(error, psycopg.Error) and error.diag.severity_nonlocalized in ("FATAL", "PANIC"):
-            return True  # the connection ends in a moment, though it may not have yet
-        return isinstance(error, OSError | LockNotAvailable) or self._writing.is_lost
+        """Whether the connection or the lock is what failed, and not what was asked: the server has not said that."""
+        if not isinstance(error, psycopg.OperationalError | psycopg.InterfaceError | OSError):
+            return False
+        is_said = isinstance(error, psycopg.Error) and error.diag.severity_nonlocalized == "ERROR"
+        return not is_said or isinstance(error, LockNotAvailable) or self._writing.is_lost
 
     async def _transact(self, batch: list[_Job], sent: list[Row]) -> None:
         """One commit of what is in the batch. `sent` are the rows of one whose answer was lost, and become those of
