@@ -113,6 +113,7 @@ ORDER = [
     "allowances",
     "control",
     "walls",
+    "statics",
     "answers",
     "front",
     "stream",

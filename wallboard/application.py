@@ -11,9 +11,8 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount
-from starlette.staticfiles import StaticFiles
 
-from wallboard.access.gate import PACKING, Gate, at_the_machine, machines, operators
+from wallboard.access.gate import Gate, at_the_machine, machines, operators
 from wallboard.access.origins import is_loopback
 from wallboard.access.visitors import visitor_of
 from wallboard.answers import Answers
@@ -67,6 +66,7 @@ from wallboard.screen import Source
 from wallboard.screens import Screens, build_of
 from wallboard.settings import Settings, SettingsError, read_settings, require_serving
 from wallboard.sights import Sights
+from wallboard.statics import Statics
 from wallboard.tv.admitting import Admitting
 from wallboard.tv.enrolment import Enrolment
 from wallboard.tv.entrance import Entrance
@@ -226,7 +226,7 @@ def create_app(settings: Settings) -> Starlette:
         routes=[
             *(gate.route(way) for part in parts for way in part.routes()),
             *(gate.route(way) for part in provider_doors for way in part.routes()),
-            Mount("/static", StaticFiles(directory=STATIC), middleware=[PACKING]),
+            Mount("/static", Statics(STATIC, screens.build)),
         ],
         middleware=[
             *told,
