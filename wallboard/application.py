@@ -29,7 +29,6 @@ from wallboard.callbacks.pages import CallbackPages
 from wallboard.choices import boards_of, defaults_of, rules_of
 from wallboard.clock import Clock
 from wallboard.control import OperatorsOnly, is_operator
-from wallboard.day.archive import Archive
 from wallboard.day.call_pages import CallPages
 from wallboard.day.days import Days
 from wallboard.day.explain import Standards
@@ -40,8 +39,7 @@ from wallboard.forgetting import Forgetting
 from wallboard.front import Front, descriptors
 from wallboard.intake import Intake, heard_by_all
 from wallboard.journal import JournalError
-from wallboard.journal.sqlite import SqliteJournal, check
-from wallboard.journal.upkeep import Upkeep
+from wallboard.journal.engine import engine_of
 from wallboard.life import invite, lifespan_of, take_boards
 from wallboard.look import Look
 from wallboard.measure import standards_of
@@ -92,7 +90,7 @@ def settings_or_exit(*, env_file: str | None = ".env", waits: bool = True, **ove
         settings = read_settings(env_file=env_file, **overrides)
         require_serving(settings)
         boards_of(settings)
-        check(settings.sqlite_path)
+        engine_of(settings.database_url).check()
     except (SettingsError, JournalError) as error:
         if waits and isinstance(error, JournalError) and error.is_passing:
             return settings
@@ -106,7 +104,8 @@ def create_app(settings: Settings) -> Starlette:
     clock = Clock()
     renderer = Renderer(TEMPLATES)
     board = Board(rules_of(settings))
-    journal = SqliteJournal(settings.sqlite_path)
+    engine = engine_of(settings.database_url)
+    journal, archive, upkeep = engine.journal, engine.archive, engine.upkeep
     defaults = defaults_of(settings)
     boards = Boards(lambda: boards_changed())
     source = Source(board, journal, clock, renderer, defaults, build_of(TEMPLATES, STATIC))
@@ -126,7 +125,6 @@ def create_app(settings: Settings) -> Starlette:
 
     people = People(clock, settings.secret_key, lambda key: gate.presence.dismiss(key))
     remarks = heard_by_all(boards.remarks, people.remarks, paired.remarks)
-    archive = Archive(settings.sqlite_path.resolve())
     shelf = Shelf(archive)
     intake = Intake(reader, board, journal, clock, changed, remarks, shelf.placed)
     saving = Saving(intake, boards)
@@ -147,14 +145,13 @@ def create_app(settings: Settings) -> Starlette:
     days = Days(
         board,
         journal,
-        settings.sqlite_path,
+        archive,
         clock,
         reader,
         standards,
         retention_days=settings.retention_days,
         shelf=shelf,
     )
-    upkeep = Upkeep(journal)
     retention = Retention(intake, journal, upkeep, days, shelf, clock)
     sights = Sights(boards, settings.recording_hosts)
     day_pages = DayPages(desk, days, sights)
