@@ -25,6 +25,7 @@ from tests.canary import pytest_terminal_summary as pytest_terminal_summary
 from tests.canary import pytest_testnodedown as pytest_testnodedown
 from tests.canary import watch
 from tests.faults import Faults, compiled
+from tests.postgres import Postgres, running
 from tests.warm import Forked, nest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -178,6 +179,19 @@ def idle_server(tmp_path: Path) -> Iterator[Server]:
 @pytest.fixture
 def server(idle_server: Server) -> Server:
     return idle_server.start()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """One that all tests of this process share; who stops it or changes its settings, starts one of their own."""
+    with running() as server:
+        yield server
+
+
+@pytest.fixture
+def database(postgres: Postgres) -> str:
+    """The URL of a database with nothing in it."""
+    return postgres.new_database()
 
 
 @pytest.fixture(scope="session")

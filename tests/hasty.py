@@ -11,7 +11,7 @@ from typing import Any
 
 from wallboard.__main__ import main
 from wallboard.intake import Receipt
-from wallboard.journal import Delivery, JournalUnavailable, engine
+from wallboard.journal import Delivery, JournalUnavailable, engines
 from wallboard.journal.sqlite import SqliteJournal
 
 
@@ -32,5 +32,5 @@ class HastyJournal(SqliteJournal):
 
 
 if __name__ == "__main__":
-    vars(engine)["SqliteJournal"] = HastyJournal
+    vars(engines)["SqliteJournal"] = HastyJournal
     main(prog_name="python -m tests.hasty")

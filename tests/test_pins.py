@@ -20,7 +20,8 @@ HOSTS_AND_PATHS = re.compile(r"https?:|file:|\s@\s|^\s*--(?!hash=sha256:[0-9a-f]
 def chosen(name: str) -> dict[str, str]:
     """The names and versions of a list that people write."""
     lines = (ROOT / name).read_text().splitlines()
-    return dict(line.split("==") for line in lines if line and not line.startswith(("#", "-")))
+    kept = (line.partition(" ;")[0] for line in lines if line and not line.startswith(("#", "-")))
+    return dict(line.split("==") for line in kept)
 
 
 def pinned(name: str) -> dict[str, str]:

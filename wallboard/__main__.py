@@ -29,7 +29,7 @@ from wallboard.erasing import NoNumber
 from wallboard.forgetting import erase_offline
 from wallboard.journal import JournalError, JournalUnavailable
 from wallboard.journal.archive import ArchiveUnreadable
-from wallboard.journal.engine import Engine, engine_of
+from wallboard.journal.engines import Engine, engine_of
 from wallboard.people.operating import NoAccount, address_of, link_offline
 from wallboard.server import Server
 from wallboard.settings import Settings, SettingsError, read_settings
@@ -142,6 +142,20 @@ def check() -> None:
                f"{len(settings.api_tokens)} API token(s))")  # fmt: skip
     click.echo(f"journal: {engine_of(settings.database_url).name} can be written")
     click.echo(f"retention: {_retention_words(settings)}")
+
+
+@main.command("migrate")
+def migrate_() -> None:
+    """Bring the database's tables up to date: the release step. Any number may run while servers do.
+
+    SQLite's file needs none of it: a start does it.
+    """
+    settings = _settings_or_exit()
+    try:
+        said = engine_of(settings.database_url).migrated()
+    except JournalError as error:
+        _end(str(error))
+    click.echo(f"journal: {said}")
 
 
 def _retention_words(settings: Settings) -> str:

@@ -39,7 +39,7 @@ from wallboard.forgetting import Forgetting
 from wallboard.front import Front, descriptors
 from wallboard.intake import Intake, heard_by_all
 from wallboard.journal import JournalError
-from wallboard.journal.engine import engine_of
+from wallboard.journal.engines import engine_of
 from wallboard.life import invite, lifespan_of, take_boards
 from wallboard.look import Look
 from wallboard.measure import standards_of
@@ -104,7 +104,7 @@ def create_app(settings: Settings) -> Starlette:
     clock = Clock()
     renderer = Renderer(TEMPLATES)
     board = Board(rules_of(settings))
-    engine = engine_of(settings.database_url)
+    engine = engine_of(settings.database_url, clock)
     journal, archive, upkeep = engine.journal, engine.archive, engine.upkeep
     defaults = defaults_of(settings)
     boards = Boards(lambda: boards_changed())

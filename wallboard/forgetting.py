@@ -18,7 +18,7 @@ from wallboard.day.days import Days
 from wallboard.erasing import Counted, Eraser, NoNumber
 from wallboard.intake import Intake
 from wallboard.journal import CALLER_ERASED, Delivery, JournalUnavailable
-from wallboard.journal.engine import Engine
+from wallboard.journal.engines import Engine
 from wallboard.journal.upkeep import Upkeep
 from wallboard.rules import Rules
 

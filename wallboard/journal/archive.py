@@ -73,8 +73,8 @@ def between(
 ) -> Iterator[Entry]:
     """`is_in_body` is the database's own way to say that the body has a value in it."""
     first, end = _position(ask, since), _position(ask, until)
-    rows = _some(ask, first, end, containing, is_in_body) if containing else _all(ask, first, end)
-    yield from map(to_entry, rows)
+    found = _some(ask, first, end, containing, is_in_body) if containing else rows(ask, first, end)
+    yield from map(to_entry, found)
 
 
 def _position(ask: Ask, at: datetime) -> int:
@@ -92,10 +92,11 @@ def _position(ask: Ask, at: datetime) -> int:
     return int(low)
 
 
-def _all(ask: Ask, first: int, end: int) -> Iterator[Row]:
-    while rows := ask(_ALL, (first, end, CHUNK)):
-        yield from rows
-        first = rows[-1][0] + 1
+def rows(ask: Ask, first: int, end: int) -> Iterator[Row]:
+    """Those whose sequences are in `[first, end)`, as they stand."""
+    while found := ask(_ALL, (first, end, CHUNK)):
+        yield from found
+        first = found[-1][0] + 1
 
 
 def _some(ask: Ask, first: int, end: int, containing: Sequence[bytes], is_in_body: str) -> Iterator[Row]:

@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from wallboard.access.rules import OPERATE, Way
 from wallboard.clock import Clock
 from wallboard.journal import Delivery, JournalUnavailable
-from wallboard.journal.engine import Engine
+from wallboard.journal.engines import Engine
 from wallboard.people.accounts import FIRST, LINKED, Accounts, Linked, id_of, new_code
 from wallboard.people.audit import OPERATOR
 from wallboard.people.doors import CLAIM

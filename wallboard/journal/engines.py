@@ -1,10 +1,14 @@
-"""Which database keeps the journal, and all that there is of it: the one place that is asked for it by DATABASE_URL."""
+"""Which database keeps the journal, and all that there is of it: the one place that is asked for it by DATABASE_URL.
+
+PostgreSQL's is imported only where it is named: nobody on SQLite needs libpq.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Protocol
 
+from wallboard.clock import Clock
 from wallboard.journal import Journal
 from wallboard.journal.archive import Archive
 from wallboard.journal.sqlite import SqliteJournal, check
@@ -18,7 +22,7 @@ _BEYOND_ALL = 2**62
 
 class Engine(Protocol):
     """One database. `path` is its file, beside which a running server can be reached; `None` where it is no file, and
-    then any number of processes may share it.
+    then any number of processes may share it. Nothing is opened before it is asked for.
     """
 
     name: str
@@ -29,17 +33,20 @@ class Engine(Protocol):
     upkeep: Upkeep
 
     def check(self) -> None:
-        """Tries what a server needs of it; JournalError says what is wrong."""
+        """Tries what a server needs of it; JournalError says what is wrong. Blocking."""
+
+    def migrated(self) -> str:
+        """Brings the tables up to date; says how they stand. JournalError. Blocking."""
 
     def deleted(self) -> tuple[int, bool]:
-        """Up to which entry entries were deleted, and whether nothing of them is left; for a command."""
+        """Up to which entry entries were deleted, and whether nothing of them is left. Blocking; for a command."""
 
     def end(self) -> int:
-        """What to open the journal after, to be told of nothing that stands; blocking."""
+        """What to open the journal after, to be told of nothing that stands. Blocking."""
 
 
 class SqliteEngine:
-    """A file of one server's."""
+    """A file of one server's: `sqlite:///a.db` is relative, `sqlite:////srv/a.db` absolute."""
 
     def __init__(self, path: Path) -> None:
         self._path = path.resolve()
@@ -53,6 +60,9 @@ class SqliteEngine:
     def check(self) -> None:
         check(self._path)
 
+    def migrated(self) -> str:
+        return "SQLite's tables are brought up to date by each start"
+
     def deleted(self) -> tuple[int, bool]:
         return deleted(self._path)
 
@@ -60,6 +70,12 @@ class SqliteEngine:
         return _BEYOND_ALL
 
 
-def engine_of(url: str) -> Engine:
-    """The database of a DATABASE_URL that the settings have accepted; nothing is opened yet."""
-    return SqliteEngine(Path(url.removeprefix(_SQLITE)))
+def engine_of(url: str, clock: Clock | None = None) -> Engine:
+    """The database of a DATABASE_URL that the settings have accepted. A `clock` is made to go by the database's, where
+    several processes share it.
+    """
+    if url.startswith(_SQLITE):
+        return SqliteEngine(Path(url.removeprefix(_SQLITE)))
+    from wallboard.journal.postgres_engine import PostgresEngine
+
+    return PostgresEngine(url, clock)
