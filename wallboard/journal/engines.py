@@ -79,3 +79,8 @@ def engine_of(url: str, clock: Clock | None = None) -> Engine:
     from wallboard.journal.postgres_engine import PostgresEngine
 
     return PostgresEngine(url, clock)
+
+
+def journal_at(url: str, clock: Clock | None = None) -> Journal:
+    """The journal alone."""
+    return engine_of(url, clock).journal

@@ -33,16 +33,13 @@ KEEPING = 7_262_412_012
 HEARD_WITHIN_SECONDS = 2.0
 """Every process that follows has heard by then what is about to go; the entry that it heard last may be among that."""
 _PLANS = 5
-_SWEPT = 1_000
 _BREATH_SECONDS = 0.02
 _PATIENCE_SECONDS, _VACUUM_SECONDS = 10.0, 3_600.0
 _LAST = 2**63 - 2
 _DROPPED = "(remark IS NULL OR remark = ANY(%s))"
 _TO_DROP = f"SELECT count(*) FROM deliveries WHERE sequence > %s AND sequence <= %s AND {_DROPPED}".encode()
 _AGED = b"DELETE FROM deliveries WHERE sequence <= %s AND received_at < %s AND remark LIKE ANY(%s)"
-_NEXT = (
-    f"SELECT sequence FROM deliveries WHERE sequence > %s AND sequence <= %s AND {_DROPPED} ORDER BY 1 LIMIT {_SWEPT}"
-)
+_NEXT = f"SELECT sequence FROM deliveries WHERE sequence > %s AND sequence <= %s AND {_DROPPED} ORDER BY 1 LIMIT 1000"
 _SWEEP = f"DELETE FROM deliveries WHERE sequence IN ({_NEXT}) RETURNING sequence".encode()
 _REWRITE = b"""UPDATE deliveries SET schema = new.schema, hash = new.hash, body = new.body, remark = new.remark
     FROM (SELECT * FROM unnest(%b::bigint[], %b::int[], %b::bytea[], %b::bytea[], %s::text[])

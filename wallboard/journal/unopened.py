@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from wallboard.journal import Apply, Delivery, JournalUnavailable
@@ -20,6 +21,9 @@ class Unopened:
         return
 
     async def append(self, delivery: Delivery) -> Any:
+        raise JournalUnavailable("there is no journal here")
+
+    async def decide(self, decide: Callable[[], Delivery | None]) -> Any:
         raise JournalUnavailable("there is no journal here")
 
     async def note(self, name: str, value: str) -> None:
