@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from functools import partial
 from pathlib import Path
-from typing import cast
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -29,7 +28,6 @@ from wallboard.callbacks.pages import CallbackPages
 from wallboard.choices import boards_of, defaults_of, rules_of
 from wallboard.clock import Clock
 from wallboard.control import OperatorsOnly, is_operator
-from wallboard.day.archive import Archive
 from wallboard.day.call_pages import CallPages
 from wallboard.day.days import Days
 from wallboard.day.explain import Standards
@@ -40,9 +38,7 @@ from wallboard.forgetting import Forgetting
 from wallboard.front import Front, descriptors
 from wallboard.intake import Intake, heard_by_all
 from wallboard.journal import JournalError
-from wallboard.journal.engines import check, journal_at
-from wallboard.journal.sqlite import SqliteJournal
-from wallboard.journal.upkeep import Upkeep
+from wallboard.journal.engines import engine_of
 from wallboard.life import invite, lifespan_of, take_boards
 from wallboard.look import Look
 from wallboard.measure import standards_of
@@ -94,7 +90,7 @@ def settings_or_exit(*, env_file: str | None = ".env", waits: bool = True, **ove
         settings = read_settings(env_file=env_file, **overrides)
         require_serving(settings)
         boards_of(settings)
-        check(settings.database_url)
+        engine_of(settings.database_url).check()
     except (SettingsError, JournalError) as error:
         if waits and isinstance(error, JournalError) and error.is_passing:
             return settings
@@ -108,7 +104,8 @@ def create_app(settings: Settings) -> Starlette:
     clock = Clock()
     renderer = Renderer(TEMPLATES)
     board = Board(rules_of(settings))
-    journal = journal_at(settings.database_url, clock)
+    engine = engine_of(settings.database_url, clock)
+    journal, archive, upkeep = engine.journal, engine.archive, engine.upkeep
     defaults = defaults_of(settings)
     boards = Boards(lambda: boards_changed())
     source = Source(board, journal, clock, renderer, defaults, build_of(TEMPLATES, STATIC))
@@ -128,7 +125,6 @@ def create_app(settings: Settings) -> Starlette:
 
     people = People(clock, settings.secret_key, lambda key: gate.presence.dismiss(key))
     remarks = heard_by_all(boards.remarks, people.remarks, paired.remarks)
-    archive = Archive(settings.sqlite_path.resolve())
     shelf = Shelf(archive)
     intake = Intake(reader, board, journal, clock, changed, remarks, shelf.placed)
     saving = Saving(intake, boards)
@@ -149,14 +145,13 @@ def create_app(settings: Settings) -> Starlette:
     days = Days(
         board,
         journal,
-        settings.sqlite_path,
+        archive,
         clock,
         reader,
         standards,
         retention_days=settings.retention_days,
         shelf=shelf,
     )
-    upkeep = Upkeep(cast(SqliteJournal, journal))
     retention = Retention(intake, journal, upkeep, days, shelf, clock)
     sights = Sights(boards, settings.recording_hosts)
     day_pages = DayPages(desk, days, sights)
@@ -244,7 +239,7 @@ def create_app(settings: Settings) -> Starlette:
             bell,
             front,
             days,
-            retention if settings.is_sqlite else None,
+            retention,
             people,
             (partial(take_boards, settings, saving), partial(invite, settings, reception)),
         ),

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from pathlib import Path
 
 import msgspec
 from starlette.requests import Request
@@ -19,11 +18,9 @@ from wallboard.day.days import Days
 from wallboard.erasing import Counted, Eraser, NoNumber
 from wallboard.intake import Intake
 from wallboard.journal import CALLER_ERASED, Delivery, JournalUnavailable
-from wallboard.journal.sqlite import SqliteJournal
+from wallboard.journal.engines import Engine
 from wallboard.journal.upkeep import Upkeep
 from wallboard.rules import Rules
-
-_LAST = 2**62
 
 
 class Forgetting:
@@ -70,12 +67,11 @@ async def erase(
     return eraser.counted
 
 
-async def erase_offline(path: Path, rules: Rules, number: str) -> Counted:
+async def erase_offline(engine: Engine, rules: Rules, number: str) -> Counted:
     """From a journal that no server has open; NoNumber, JournalError, JournalUnavailable."""
     eraser = Eraser(number, rules.country)
-    journal = SqliteJournal(path)
-    await journal.open(lambda entry: None, after=_LAST)
+    await engine.journal.open(lambda entry: None, after=engine.end())
     try:
-        return await erase(Upkeep(journal), eraser, Clock().now)
+        return await erase(engine.upkeep, eraser, Clock().now)
     finally:
-        await journal.close()
+        await engine.journal.close()

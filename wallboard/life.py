@@ -39,7 +39,7 @@ def lifespan_of(
     bell: Bell,
     front: Front,
     days: Days,
-    retention: Retention | None,
+    retention: Retention,
     people: People,
     opened: Iterable[Callable[[], Awaitable[None]]],
 ) -> Callable[[Starlette], AbstractAsyncContextManager[dict[str, Front]]]:
@@ -53,9 +53,7 @@ def lifespan_of(
         while not await _opened(intake):
             await asyncio.sleep(1)
         log.info("ready", sequence=journal.head)
-        tasks = [bell.run(), people.audit.run(intake), *(work() for work in opened)]
-        if retention is not None:
-            tasks.append(retention.run())
+        tasks = (bell.run(), retention.run(), people.audit.run(intake), *(work() for work in opened))
         await asyncio.gather(screens.run(every_second), *tasks)
 
     def stop() -> None:

@@ -60,7 +60,7 @@ class Retention:
         for day in self._to_write_down(first):
             await self._write_down(day)
         sequence, remains = self._up_to(first)
-        if await self._upkeep.purge(sequence, remains, self._clock.now()):
+        if await self._upkeep.purge(sequence, remains, self._clock.now(), first):
             self._intake.forget_before(first, sequence)
             self._days.forget_counted()
 
