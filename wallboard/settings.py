@@ -239,10 +239,10 @@ def require_serving(settings: Settings) -> None:
             "    python3 -c 'import secrets; print(secrets.token_urlsafe(32))'\n"
             "  put it into WALLBOARD_PBX_TOKENS (or a .env file), and type the same into the PBX."
         )
-    if settings.web_concurrency > 1:
+    if settings.web_concurrency > 1 and settings.database_url.startswith("sqlite:"):
         problems.append(
             f"WEB_CONCURRENCY: is {settings.web_concurrency}, but the SQLite journal serves one process only, "
-            "for each would hold a part of the truth. Set WEB_CONCURRENCY=1."
+            "for each would hold a part of the truth. Set WEB_CONCURRENCY=1, or DATABASE_URL to a PostgreSQL database."
         )
     problems += _missing_for_oidc(settings)
     if problems:
