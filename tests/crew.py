@@ -1,4 +1,4 @@
-"""Processes that tell their number to whoever connects, for tests/test_workers.py: `python -m tests.crew PORT COUNT`."""
+"""Processes that tell their number to whoever connects, for tests/test_workers.py: `-m tests.crew PORT COUNT`."""
 
 from __future__ import annotations
 

@@ -27,6 +27,7 @@ from wallboard.demo import Feeding, addresses_of
 from wallboard.erasing import NoNumber
 from wallboard.forgetting import erase_offline
 from wallboard.journal import JournalError, JournalUnavailable
+from wallboard.journal.engines import migrated
 from wallboard.journal.upkeep import deleted
 from wallboard.people.operating import NoAccount, address_of, link_offline
 from wallboard.server import Server
@@ -139,8 +140,25 @@ def check() -> None:
     settings = settings_or_exit(waits=False)
     click.echo(f"settings: fine (time zone {settings.time_zone}, {len(settings.pbx_tokens)} PBX token(s), "
                f"{len(settings.api_tokens)} API token(s))")  # fmt: skip
+    if not settings.is_sqlite:
+        click.echo("journal: PostgreSQL can be written")
+        return
     click.echo(f"journal: {settings.sqlite_path} can be written")
     click.echo(f"retention: {_retention_words(settings)}")
+
+
+@main.command("migrate")
+def migrate_() -> None:
+    """Bring the database's tables up to date: the release step. Any number may run while servers do.
+
+    SQLite's file needs none of it: a start does it.
+    """
+    settings = _settings_or_exit()
+    try:
+        said = migrated(settings.database_url)
+    except JournalError as error:
+        _end(str(error))
+    click.echo(f"journal: {said}")
 
 
 def _retention_words(settings: Settings) -> str:
@@ -263,7 +281,8 @@ def _work(settings: Settings, listening: socket.socket, keep_alive: int) -> None
         timeout_keep_alive=keep_alive,
         timeout_graceful_shutdown=FAREWELL_SECONDS,
     )
-    door = control.listen(settings.sqlite_path.resolve())
+    # On PostgreSQL a command is one more process beside the others, and asks none of them.
+    door = control.listen(settings.sqlite_path.resolve()) if settings.is_sqlite else None
     ended = partial(control.remove, settings.sqlite_path.resolve(), door)
     Server(config, ended).run(sockets=[listening, *([door] if door else [])])
 

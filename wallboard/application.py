@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -40,7 +41,8 @@ from wallboard.forgetting import Forgetting
 from wallboard.front import Front, descriptors
 from wallboard.intake import Intake, heard_by_all
 from wallboard.journal import JournalError
-from wallboard.journal.sqlite import SqliteJournal, check
+from wallboard.journal.engines import check, journal_at
+from wallboard.journal.sqlite import SqliteJournal
 from wallboard.journal.upkeep import Upkeep
 from wallboard.life import invite, lifespan_of, take_boards
 from wallboard.look import Look
@@ -92,7 +94,7 @@ def settings_or_exit(*, env_file: str | None = ".env", waits: bool = True, **ove
         settings = read_settings(env_file=env_file, **overrides)
         require_serving(settings)
         boards_of(settings)
-        check(settings.sqlite_path)
+        check(settings.database_url)
     except (SettingsError, JournalError) as error:
         if waits and isinstance(error, JournalError) and error.is_passing:
             return settings
@@ -106,7 +108,7 @@ def create_app(settings: Settings) -> Starlette:
     clock = Clock()
     renderer = Renderer(TEMPLATES)
     board = Board(rules_of(settings))
-    journal = SqliteJournal(settings.sqlite_path)
+    journal = journal_at(settings.database_url, clock)
     defaults = defaults_of(settings)
     boards = Boards(lambda: boards_changed())
     source = Source(board, journal, clock, renderer, defaults, build_of(TEMPLATES, STATIC))
@@ -154,7 +156,7 @@ def create_app(settings: Settings) -> Starlette:
         retention_days=settings.retention_days,
         shelf=shelf,
     )
-    upkeep = Upkeep(journal)
+    upkeep = Upkeep(cast(SqliteJournal, journal))
     retention = Retention(intake, journal, upkeep, days, shelf, clock)
     sights = Sights(boards, settings.recording_hosts)
     day_pages = DayPages(desk, days, sights)
@@ -242,7 +244,7 @@ def create_app(settings: Settings) -> Starlette:
             bell,
             front,
             days,
-            retention,
+            retention if settings.is_sqlite else None,
             people,
             (partial(take_boards, settings, saving), partial(invite, settings, reception)),
         ),

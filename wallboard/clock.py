@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 LEAST_STEP = timedelta(seconds=2)
 
 
-def _steady() -> float:
+def steady_seconds() -> float:
     """Seconds that no setting of the clock changes; a machine's sleep is counted, for calls go on meanwhile."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
@@ -21,11 +21,16 @@ def _steady() -> float:
 class Clock:
     """Both readings in seconds. `steps` counts those adopted."""
 
-    def __init__(self, wall: Callable[[], float] = time.time, steady: Callable[[], float] = _steady) -> None:
+    def __init__(self, wall: Callable[[], float] = time.time, steady: Callable[[], float] = steady_seconds) -> None:
         self._wall = wall
         self._steady = steady
         self._ahead = wall() - steady()
         self.steps = 0
+
+    def go_by(self, wall: Callable[[], float]) -> None:
+        """Takes another reading of the time of day for its own, before anything hangs on it."""
+        self._wall = wall
+        self._ahead = wall() - self._steady()
 
     def now(self) -> datetime:
         return datetime.fromtimestamp(self._ahead + self._steady(), UTC)

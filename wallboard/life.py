@@ -19,8 +19,7 @@ from wallboard.choices import boards_of
 from wallboard.day.days import Days
 from wallboard.front import Front
 from wallboard.intake import Intake
-from wallboard.journal import JournalError, JournalUnavailable
-from wallboard.journal.sqlite import SqliteJournal
+from wallboard.journal import Journal, JournalError, JournalUnavailable
 from wallboard.logs import set_up, traced
 from wallboard.people.accounts import FIRST
 from wallboard.people.folds import People
@@ -35,12 +34,12 @@ log = structlog.get_logger()
 
 def lifespan_of(
     intake: Intake,
-    journal: SqliteJournal,
+    journal: Journal,
     screens: Screens,
     bell: Bell,
     front: Front,
     days: Days,
-    retention: Retention,
+    retention: Retention | None,
     people: People,
     opened: Iterable[Callable[[], Awaitable[None]]],
 ) -> Callable[[Starlette], AbstractAsyncContextManager[dict[str, Front]]]:
@@ -54,7 +53,9 @@ def lifespan_of(
         while not await _opened(intake):
             await asyncio.sleep(1)
         log.info("ready", sequence=journal.head)
-        tasks = (bell.run(), retention.run(), people.audit.run(intake), *(work() for work in opened))
+        tasks = [bell.run(), people.audit.run(intake), *(work() for work in opened)]
+        if retention is not None:
+            tasks.append(retention.run())
         await asyncio.gather(screens.run(every_second), *tasks)
 
     def stop() -> None:
@@ -114,7 +115,7 @@ async def invite(settings: Settings, reception: Reception) -> None:
         await asyncio.sleep(1)
 
 
-async def _keep_refusals(intake: Intake, journal: SqliteJournal) -> None:
+async def _keep_refusals(intake: Intake, journal: Journal) -> None:
     """Nothing of a refused body is stored but a count and a time."""
     if not intake.ready or journal.noted("refused") == str(intake.refused) or intake.refused_at is None:
         return

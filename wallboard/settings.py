@@ -185,8 +185,10 @@ class Settings(BaseSettings):
         if url.startswith("sqlite:///") and len(url) > len("sqlite:///"):
             return url
         if url.startswith(("postgres://", "postgresql://")):
-            raise ValueError("PostgreSQL is not supported yet; write sqlite:///wallboard.db, or leave it out")
-        raise ValueError("expected sqlite:///<file>, such as sqlite:///wallboard.db")
+            return url
+        raise ValueError(
+            "expected sqlite:///<file>, such as sqlite:///wallboard.db, or postgres://user:password@host:5432/database"
+        )
 
     @field_validator("pbx_tokens", "api_tokens")
     @classmethod
@@ -217,6 +219,11 @@ class Settings(BaseSettings):
         return ZoneInfo(self.time_zone)
 
     @property
+    def is_sqlite(self) -> bool:
+        """Whether the journal is a file of this machine, which one process alone may hold."""
+        return self.database_url.startswith("sqlite:///")
+
+    @property
     def sqlite_path(self) -> Path:
         """The journal's file: `sqlite:///a.db` is relative, `sqlite:////srv/a.db` absolute."""
         return Path(self.database_url.removeprefix("sqlite:///"))
@@ -239,10 +246,10 @@ def require_serving(settings: Settings) -> None:
             "    python3 -c 'import secrets; print(secrets.token_urlsafe(32))'\n"
             "  put it into WALLBOARD_PBX_TOKENS (or a .env file), and type the same into the PBX."
         )
-    if settings.web_concurrency > 1 and settings.database_url.startswith("sqlite:"):
+    if settings.web_concurrency > 1 and settings.is_sqlite:
         problems.append(
             f"WEB_CONCURRENCY: is {settings.web_concurrency}, but the SQLite journal serves one process only, "
-            "for each would hold a part of the truth. Set WEB_CONCURRENCY=1, or DATABASE_URL to a PostgreSQL database."
+            "for each would hold a part of the truth. Set WEB_CONCURRENCY=1, or DATABASE_URL to a PostgreSQL."
         )
     problems += _missing_for_oidc(settings)
     if problems:

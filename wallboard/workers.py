@@ -1,7 +1,7 @@
 """Several server processes behind one listening socket; knows no request and no journal.
 
 The first process listens, forks and waits. Whoever of the others ends by itself is replaced; SIGTERM and SIGINT go to
-all of them, and when it is gone they end as well. What it listens on stays open throughout, so no connection is refused.
+all of them, and when it is gone they end as well. What it listens on stays open throughout, so nobody is refused.
 """
 
 from __future__ import annotations

@@ -1,0 +1,34 @@
+"""The database's time of day as told by our own steady clock; knows no connection and not who asks.
+
+Every process goes by it, so that what several of them write has one order of time, however their own clocks are set.
+"""
+
+from __future__ import annotations
+
+import time
+
+from wallboard.clock import steady_seconds
+
+
+class DatabaseTime:
+    """Each answer that holds the database's time says between which bounds the difference lies: it was read after the
+    question had left and before the answer came. The difference is moved only as far as the bounds demand.
+    """
+
+    def __init__(self) -> None:
+        self._ahead: float | None = None
+
+    @property
+    def is_known(self) -> bool:
+        return self._ahead is not None
+
+    def hear(self, database: float, asked: float, answered: float) -> None:
+        """`database` in seconds since the epoch; the other two by `steady_seconds`."""
+        least, most = database - answered, database - asked
+        if self._ahead is None:
+            self._ahead = (least + most) / 2
+        self._ahead = min(max(self._ahead, least), most)
+
+    def now(self) -> float:
+        """Seconds since the epoch; by this machine's clock as long as the database's is not known."""
+        return time.time() if self._ahead is None else steady_seconds() + self._ahead
