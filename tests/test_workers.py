@@ -29,7 +29,7 @@ class Crew:
         try:
             with socket.create_connection(("127.0.0.1", self.port), 5) as connected:
                 parent, own = map(int, connected.makefile().read().split())
-        except ConnectionRefusedError:
+        except (ConnectionRefusedError, ConnectionResetError):
             return None
         assert parent == self.first.pid
         self.met.add(own)
