@@ -1,4 +1,4 @@
-"""What every journal must do; SQLite's now, PostgreSQL's by the same cases."""
+"""What SQLite's journal does with its files; what every journal must do stands in test_journal_contract."""
 
 from __future__ import annotations
 
@@ -50,39 +50,6 @@ async def nothing(journal: SqliteJournal, applied: list[Entry]) -> None:
     return None
 
 
-def test_what_was_appended_is_replayed_in_order_byte_for_byte(tmp_path: Path) -> None:
-    bodies = [bytes([n, 0, 255]) for n in range(200)]
-
-    async def use(journal: SqliteJournal, applied: list[Entry]) -> None:
-        results = await asyncio.gather(*(journal.append(delivery(body, meaning="m", refusal="r")) for body in bodies))
-        assert results == [10 * n for n in range(1, 201)], "append returns what apply made of its entry"
-        assert journal.head == 200
-
-    first = with_journal(tmp_path / "j.db", use)
-    again = with_journal(tmp_path / "j.db", nothing)
-    assert first == again
-    assert [entry.delivery.body for entry in again] == bodies
-    assert again[0].delivery == delivery(bodies[0], meaning="m", refusal="r")
-
-
-def test_nothing_is_applied_before_it_is_committed(tmp_path: Path) -> None:
-    path = tmp_path / "j.db"
-
-    async def use(journal: SqliteJournal, applied: list[Entry]) -> None:
-        blocker = sqlite3.connect(path, isolation_level=None)
-        blocker.execute("BEGIN IMMEDIATE")
-        with pytest.raises(JournalUnavailable):
-            await journal.append(delivery(b"{}"))
-        assert applied == []
-        assert journal.trouble
-        blocker.execute("ROLLBACK")
-        blocker.close()
-        await journal.append(delivery(b"[]"))
-        assert journal.trouble is None
-
-    with_journal(path, use)
-
-
 def test_a_reader_that_stays_for_long_hinders_neither_the_way_back_nor_a_start(tmp_path: Path) -> None:
     path, crashed = tmp_path / "j.db", tmp_path / "crashed.db"
 
@@ -114,95 +81,6 @@ def test_a_reader_that_stays_for_long_hinders_neither_the_way_back_nor_a_start(t
     reader = reader_of(crashed)
     assert with_journal(crashed, nothing) == first
     reader.close()
-
-
-def test_a_failed_write_leaves_no_gap_and_the_next_one_goes_on(tmp_path: Path) -> None:
-    path = tmp_path / "j.db"
-
-    async def use(journal: SqliteJournal, applied: list[Entry]) -> None:
-        await journal.append(delivery(b"1"))
-        other = sqlite3.connect(path, isolation_level=None)
-        other.execute(REFUSE)
-        with pytest.raises(JournalUnavailable):
-            await journal.append(delivery(b"2"))
-        other.execute("DROP TRIGGER refuse")
-        other.close()
-        await journal.append(delivery(b"3"))
-        assert journal.trouble is None
-
-    with_journal(path, use)
-    assert [(entry.sequence, entry.delivery.body) for entry in with_journal(path, nothing)] == [(1, b"1"), (2, b"3")]
-
-
-def test_a_commit_that_failed_but_stands_is_applied_and_the_next_one_goes_on(tmp_path: Path) -> None:
-    path = tmp_path / "j.db"
-
-    async def use(journal: SqliteJournal, applied: list[Entry]) -> None:
-        await journal.append(delivery(b"1"))
-        other = sqlite3.connect(path, isolation_level=None)
-        other.execute(REFUSE)
-        with pytest.raises(JournalUnavailable):
-            await journal.append(delivery(b"2"))
-        other.execute("DROP TRIGGER refuse")
-        other.execute(
-            "INSERT INTO deliveries VALUES (?, ?, ?, ?, ?, ?, ?, ?)", to_row(2, delivery(b"2"))
-        )
-        other.close()
-        assert await journal.append(delivery(b"3")) == 30
-        assert [entry.sequence for entry in applied] == [1, 2, 3]
-
-    first = with_journal(path, use)
-    assert [entry.sequence for entry in first] == [entry.sequence for entry in with_journal(path, nothing)]
-
-
-def test_what_cannot_be_written_at_all_does_not_end_the_writer(tmp_path: Path) -> None:
-    async def use(journal: SqliteJournal, applied: list[Entry]) -> None:
-        with pytest.raises(JournalUnavailable, match="surrogates not allowed"):
-            await journal.append(delivery(b"1", meaning="\ud800"))
-        assert await journal.append(delivery(b"2")) == 10
-        assert journal.trouble is None
-
-    with_journal(tmp_path / "j.db", use)
-
-
-def test_it_can_be_followed_from_a_sequence_number(tmp_path: Path) -> None:
-    async def write(journal: SqliteJournal, applied: list[Entry]) -> None:
-        for body in (b"1", b"2", b"3"):
-            await journal.append(delivery(body))
-
-    with_journal(tmp_path / "j.db", write)
-    followed: list[bytes] = []
-
-    async def follow() -> None:
-        journal = SqliteJournal(tmp_path / "j.db")
-        await journal.open(lambda entry: followed.append(entry.delivery.body), after=2)
-        await journal.append(delivery(b"4"))
-        await journal.close()
-
-    asyncio.run(follow())
-    assert followed == [b"3", b"4"]
-    assert len(with_journal(tmp_path / "j.db", nothing)) == 4
-
-
-def test_notes_are_kept(tmp_path: Path) -> None:
-    async def write(journal: SqliteJournal, applied: list[Entry]) -> None:
-        await journal.note("refused", "1")
-        await journal.note("refused", "2")
-
-    async def read(journal: SqliteJournal, applied: list[Entry]) -> None:
-        assert journal.noted("refused") == "2"
-
-    with_journal(tmp_path / "j.db", write)
-    with_journal(tmp_path / "j.db", read)
-
-
-def test_a_closed_journal_takes_nothing(tmp_path: Path) -> None:
-    async def use(journal: SqliteJournal, applied: list[Entry]) -> None:
-        await journal.close()
-        with pytest.raises(JournalUnavailable):
-            await journal.append(delivery(b"{}"))
-
-    with_journal(tmp_path / "j.db", use)
 
 
 def test_only_one_may_hold_the_journal(tmp_path: Path) -> None:

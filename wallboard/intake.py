@@ -17,7 +17,7 @@ import structlog
 
 from wallboard.board import Board
 from wallboard.bodies import Body, Unreadable, decode
-from wallboard.clock import Clock
+from wallboard.clock import LEAST_STEP, Clock
 from wallboard.erasing import Eraser
 from wallboard.journal import (
     CALLER_ERASED,
@@ -143,7 +143,7 @@ class Intake:
         self._placed = placed or {}
         self.turns = Turns(board.rules)
         self._has_begun = False
-        self._telling: asyncio.Task[None] | None = None
+        self._telling: asyncio.Task[Any] | None = None
 
     async def open(self) -> None:
         """Replays the journal; JournalError if it cannot be opened."""
@@ -153,10 +153,8 @@ class Intake:
         self.refused = int(self._journal.noted("refused") or 0)
         noted = self._journal.noted("refused_at")
         self.refused_at = datetime.fromisoformat(noted) if noted else None
-        last, now = self.board.last_event_at, self._clock.now()
-        if last is not None and last > now:  # set back while no server ran
-            with suppress(JournalUnavailable):
-                await self._tell_step(now - last)
+        with suppress(JournalUnavailable):
+            await self._journal.decide(self._step_back)
         self.ready = True
 
     def _catch_up(self) -> None:
@@ -187,17 +185,27 @@ class Intake:
         await self._journal.append(Delivery(received_at=self._clock.now(), body=body, remark=name))
 
     async def follow_clock(self) -> None:
-        """Has every step of the clock in the journal before anything else is; JournalUnavailable."""
-        step = self._clock.step()
-        if step is None:
+        """Has every step of the clock in the journal before anything else is, and once only; JournalUnavailable."""
+        if self._clock.step() is None:
             return
         if self._telling is None or self._telling.done():
-            self._telling = asyncio.create_task(self._tell_step(step))
+            self._telling = asyncio.create_task(self._journal.decide(self._step))
         await asyncio.shield(self._telling)
 
-    async def _tell_step(self, by: timedelta) -> None:
+    def _step(self) -> Delivery | None:
+        """The step to be told of; `None` where another process has done so meanwhile."""
+        by = self._clock.step()
+        return None if by is None else self._stepped(by)
+
+    def _step_back(self) -> Delivery | None:
+        """The same of one while no server ran: then the last event lies ahead."""
+        last, now = self.board.last_event_at, self._clock.now()
+        return self._stepped(now - last) if last is not None and last - now >= LEAST_STEP else None
+
+    def _stepped(self, by: timedelta) -> Delivery:
         log.warning("the clock was stepped", by_seconds=by.total_seconds())
-        await self.remark("clock_stepped", {"by_ms": by // _MILLISECOND})
+        said = msgspec.json.encode({"by_ms": by // _MILLISECOND})
+        return Delivery(received_at=self._clock.now(), body=said, remark="clock_stepped")
 
     def _step_clock(self, value: dict[str, Any], at: datetime) -> None:
         """Board and clock move together, so that a remark told twice is set right by the next."""

@@ -62,6 +62,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Apply = Callable[[Entry], Any]
+Decide = Callable[[], Delivery | None]
 
 
 class Journal(Protocol):
@@ -92,6 +93,11 @@ class Journal(Protocol):
 
     async def append(self, delivery: Delivery) -> Any:
         """Makes one delivery durable, applies it, returns what `apply` returned; JournalUnavailable otherwise."""
+
+    async def decide(self, decide: Decide) -> Any:
+        """The same for the delivery that `decide` returns; it is asked at a moment when every process's entries before
+        have been applied and none can come between, and must not wait. With `None` nothing is appended.
+        """
 
     async def note(self, name: str, value: str) -> None:
         """Keeps one small value under a name, best effort."""

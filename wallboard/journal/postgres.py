@@ -24,7 +24,7 @@ from psycopg import AsyncConnection
 from psycopg.errors import CannotConnectNow, LockNotAvailable
 
 from wallboard.clock import Clock, steady_seconds
-from wallboard.journal import EVENTS_LOST, EVENTS_PURGED, Apply, Delivery, JournalError, JournalUnavailable
+from wallboard.journal import EVENTS_LOST, EVENTS_PURGED, Apply, Decide, Delivery, JournalError, JournalUnavailable
 from wallboard.journal import base as bases
 from wallboard.journal import postgres_rows as sql
 from wallboard.journal.base import FIRST, Base
@@ -49,7 +49,6 @@ BEHIND = "the database has not what was written last"
 
 log = structlog.get_logger()
 _T = TypeVar("_T")
-Decide = Callable[[], Delivery | None]
 Work = Callable[[AsyncConnection[Any]], Awaitable[tuple[Any, Sequence[Delivery]]]]
 _Note = tuple[str, str]
 
@@ -210,15 +209,12 @@ class PostgresJournal:
             self._notes = {name: value for name, value, seal in found if is_note_sealed(name, value, seal)}
             if "epoch" not in self._notes:
                 self._notes["epoch"] = await _name_history(connection)
-            await self._ask_time(connection)
             told = await self._begin(connection, after)
             await connection.execute("ROLLBACK")
         self.epoch = self._notes["epoch"]
         self.base = bases.base_of(self._notes) or FIRST
         if after > self.head:
             self.head, self._head_at = min(after, told.last), told.head_at if after <= told.last else told.last_at
-        if self._clock is not None:
-            self._clock.go_by(self._time.now)
 
     async def _replay(self) -> None:
         connection = await self._writing.connection()
@@ -226,9 +222,12 @@ class PostgresJournal:
             async with self._writing.patience(_WORK_SECONDS):
                 rows = await self._standing(connection)
             if not rows:
-                return
+                break
             self._take(rows)
             await asyncio.sleep(0)
+        await self._ask_time(connection)
+        if self._clock is not None:
+            self._clock.go_by(self._time.now, self._time.asked_at)
 
     async def _standing(self, connection: AsyncConnection[Any]) -> list[Row]:
         if self.head >= self.base.sequence:

@@ -5,6 +5,7 @@ Every process goes by it, so that what several of them write has one order of ti
 
 from __future__ import annotations
 
+import math
 import time
 
 from wallboard.clock import steady_seconds
@@ -17,10 +18,11 @@ class DatabaseTime:
 
     def __init__(self) -> None:
         self._ahead: float | None = None
+        self._asked_at = -math.inf
 
-    @property
-    def is_known(self) -> bool:
-        return self._ahead is not None
+    def asked_at(self) -> float:
+        """When it was asked for last, by `steady_seconds`."""
+        return self._asked_at
 
     def hear(self, database: float, asked: float, answered: float) -> None:
         """`database` in seconds since the epoch; the other two by `steady_seconds`."""
@@ -28,6 +30,7 @@ class DatabaseTime:
         if self._ahead is None:
             self._ahead = (least + most) / 2
         self._ahead = min(max(self._ahead, least), most)
+        self._asked_at = max(self._asked_at, asked)
 
     def now(self) -> float:
         """Seconds since the epoch; by this machine's clock as long as the database's is not known."""

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 import structlog
 
-from wallboard.journal import SCHEMA, Apply, Delivery, Entry, JournalError, JournalUnavailable
+from wallboard.journal import SCHEMA, Apply, Decide, Delivery, Entry, JournalError, JournalUnavailable
 from wallboard.journal import custody as files
 from wallboard.journal.base import FIRST, Base
 from wallboard.journal.custody import Custody
@@ -104,6 +104,10 @@ class SqliteJournal:
         except TimeoutError:
             self.trouble = "the disk does not answer"
             raise JournalUnavailable(self.trouble) from None
+
+    async def decide(self, decide: Decide) -> Any:
+        delivery = decide()
+        return None if delivery is None else await self.append(delivery)
 
     async def note(self, name: str, value: str) -> None:
         if self._writer is None:
