@@ -188,6 +188,7 @@ ORDER = [
     "refusals",
     "connection",
     "server",
+    "workers",
 ]
 PACKAGES = {"access", "boards", "callbacks", "day", "now", "people", "tv"}
 OUTSIDE = {"__init__", "__main__", "replay", "sender", "demo", *PACKAGES}
