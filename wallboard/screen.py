@@ -19,7 +19,7 @@ from wallboard.journal import Journal
 from wallboard.logs import traced
 from wallboard.look import Look
 from wallboard.render import Renderer
-from wallboard.tiles import compose
+from wallboard.tiles import Composer
 
 log = structlog.get_logger()
 
@@ -61,7 +61,7 @@ class Screen:
     def define(self, definition: Definition) -> None:
         """Shows the board by another definition from the next frame on."""
         self.definition = definition
-        self._look = Look(definition=definition, defaults=self._source.defaults)
+        self._composer = Composer(Look(definition=definition, defaults=self._source.defaults))
         self._is_redefined = True
         self._layout = "." + hashlib.sha256(repr(definition.behaviour).encode()).hexdigest()[:8]
 
@@ -113,6 +113,7 @@ class Screen:
     async def _publish(self) -> None:
         if not self.feed:
             self._shown, self._snapshot, self._is_redefined = None, None, False
+            self._composer.forget()
             return
         after = self._compose(self._source.clock.now())
         before = None if self._is_redefined else self._shown
@@ -131,7 +132,7 @@ class Screen:
 
     def _compose(self, now: datetime) -> views.Board:
         journal = self._source.journal
-        return compose(self._source.board, now, self._look, sequence=journal.head, trouble=journal.trouble)
+        return self._composer.compose(self._source.board, now, sequence=journal.head, trouble=journal.trouble)
 
     def _tiles(self, board: views.Board, html: bytes) -> bytes:
         return message("tiles", html, id=f"{self._source.boot}:{board.sequence}")

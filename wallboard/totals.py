@@ -172,6 +172,8 @@ class Day:
         self.voicemails: Counter[str | None] = Counter()
         self.call_ids: set[str] = set()
         self.ended: list[tuple[datetime, str]] = []
+        self.ends = 0
+        """Grows whenever `ended` becomes another."""
 
     @property
     def open(self) -> int:
@@ -209,6 +211,7 @@ class Day:
         self.missed += by * (part.ended and not part.answered)
 
     def _move_ended(self, entry: tuple[datetime, str], by: int) -> None:
+        self.ends += 1
         if by > 0:
             insort(self.ended, entry)
             return
