@@ -113,6 +113,7 @@ ORDER = [
     "allowances",
     "control",
     "walls",
+    "ready",
     "answers",
     "front",
     "stream",
