@@ -28,6 +28,7 @@ ORDER = [
     "journal.soundness",
     "journal.mending",
     "journal.custody",
+    "journal.patience",
     "journal.sqlite",
     "journal.upkeep",
     "offers",
