@@ -75,7 +75,7 @@ from wallboard.tv.paired import PairedTvs
 from wallboard.tv.reports import TvReports
 from wallboard.tv.televisions import Televisions
 from wallboard.walls import OwnPagesOnly, Walls
-from wallboard.webhook import Door
+from wallboard.webhook import Door, Doorway
 
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATES, STATIC = ROOT / "templates", ROOT / "static"
@@ -227,6 +227,7 @@ def create_app(settings: Settings) -> Starlette:
         ],
         middleware=[
             *told,
+            Middleware(Doorway, door=door),
             Middleware(Walls, ancestors=settings.frame_ancestors),
             Middleware(OwnPagesOnly),
             Middleware(OperatorsOnly),

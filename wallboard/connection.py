@@ -175,6 +175,20 @@ class Connection(HttpToolsProtocol):
 
     # --- what the answers call
 
+    def answer(self, status_line: bytes, rest: bytes) -> bool:
+        """See `ready.Line`: uvicorn's own way of sending, in one piece and with nothing left to look at."""
+        served = self._served
+        if served is None or served.response_started or not served.keep_alive or self.flow.write_paused:
+            return False
+        served.waiting_for_100_continue = False
+        if not served.disconnected:
+            served.response_started = served.response_complete = True
+            own = [b"%b: %b\r\n" % header for header in served.default_headers]
+            self.transport.write(b"".join((status_line, *own, rest)))
+            served.message_event.set()
+            served.on_response()
+        return True
+
     def on_response_complete(self) -> None:
         super().on_response_complete()
         self._front.answered(self)
