@@ -171,6 +171,7 @@ ORDER = [
     "life",
     "application",
     "refusals",
+    "watching",
     "connection",
     "server",
 ]
