@@ -194,6 +194,7 @@ ORDER = [
     "life",
     "application",
     "refusals",
+    "watching",
     "connection",
     "server",
     "workers",
