@@ -15,6 +15,7 @@ ORDER = [
     "events",
     "bodies",
     "fields",
+    "plain",
     "parse",
     "journal",
     "journal.rows",
