@@ -15,6 +15,7 @@ ORDER = [
     "events",
     "bodies",
     "fields",
+    "plain",
     "parse",
     "clock",
     "journal",
