@@ -23,6 +23,7 @@ import uvicorn
 from wallboard import __version__, control, replay, sender, simulator, workers
 from wallboard.application import create_app, settings_or_exit
 from wallboard.choices import rules_of
+from wallboard.clock import Clock
 from wallboard.connection import Connection, prepare
 from wallboard.demo import Feeding, addresses_of
 from wallboard.erasing import NoNumber
@@ -177,9 +178,10 @@ def admin(name: str) -> None:
     It works while the server runs and while it does not.
     """
     settings = _settings_or_exit()
-    engine = engine_of(settings.database_url)
+    clock = Clock()
+    engine = engine_of(settings.database_url, clock)
     try:
-        said = _ask(engine, "link", {"name": name}) or {"code": asyncio.run(link_offline(engine, name))}
+        said = _ask(engine, "link", {"name": name}) or {"code": asyncio.run(link_offline(engine, clock, name))}
     except (NoAccount, JournalError, JournalUnavailable, ArchiveUnreadable) as error:
         _end(str(error))
     if "error" in said:
@@ -204,13 +206,14 @@ def forget(number: str) -> None:
 
 
 def _erase(settings: Settings, number: str) -> dict[str, Any]:
-    engine = engine_of(settings.database_url)
+    clock = Clock()
+    engine = engine_of(settings.database_url, clock)
     try:
         said = _ask(engine, "forget", {"number": number})
         if said is None:
             if engine.path is not None and not engine.path.exists():
                 _end(f"DATABASE_URL: there is no journal at {engine.path}.")
-            said = msgspec.to_builtins(asyncio.run(erase_offline(engine, rules_of(settings), number)))
+            said = msgspec.to_builtins(asyncio.run(erase_offline(engine, clock, rules_of(settings), number)))
     except (NoNumber, JournalError, JournalUnavailable, ArchiveUnreadable) as error:
         _end(str(error))
     if "error" in said:

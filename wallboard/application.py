@@ -36,10 +36,10 @@ from wallboard.day.shelf import Shelf
 from wallboard.desk import Desk
 from wallboard.forgetting import Forgetting
 from wallboard.front import Front, descriptors
-from wallboard.intake import Intake, heard_by_all
-from wallboard.journal import JournalError
+from wallboard.intake import Intake, heard_by_all, heard_later
+from wallboard.journal import CALLER_ERASED, EVENTS_PURGED, JournalError
 from wallboard.journal.engines import engine_of
-from wallboard.life import invite, lifespan_of, take_boards
+from wallboard.life import invite, lifespan_of, start_anew, take_boards
 from wallboard.look import Look
 from wallboard.measure import standards_of
 from wallboard.now.pages import NowPages
@@ -65,6 +65,7 @@ from wallboard.screens import Screens, build_of
 from wallboard.settings import Settings, SettingsError, read_settings, require_serving
 from wallboard.sights import Sights
 from wallboard.statics import Statics
+from wallboard.turned_away import TurnedAway
 from wallboard.tv.admitting import Admitting
 from wallboard.tv.enrolment import Enrolment
 from wallboard.tv.entrance import Entrance
@@ -105,26 +106,33 @@ def create_app(settings: Settings) -> Starlette:
     renderer = Renderer(TEMPLATES)
     board = Board(rules_of(settings))
     engine = engine_of(settings.database_url, clock)
-    journal, archive, upkeep = engine.journal, engine.archive, engine.upkeep
+    journal, archive, upkeep, commons = engine.journal, engine.archive, engine.upkeep, engine.commons
     defaults = defaults_of(settings)
     boards = Boards(lambda: boards_changed())
     source = Source(board, journal, clock, renderer, defaults, build_of(TEMPLATES, STATIC))
-    screens = Screens(source, boards)
+    screens = Screens(source, boards, commons)
     bell = Bell(screens.pulse)
-    paired = PairedTvs(lambda id: keys.look_anew(id))
+    paired = PairedTvs(lambda id: look_anew(id))
     keys = TvKeys(paired, boards, lambda key: gate.presence.dismiss(key), is_framed=bool(settings.frame_ancestors))
+    newcomers = Newcomers(commons=commons)
     reader = Reader(zone=settings.zone, components=settings.components)
 
     def changed() -> None:
         screens.changed()
         bell.ring()
 
+    def look_anew(id: str) -> None:
+        keys.look_anew(id)
+        if (tv := paired.get(id)) is not None:
+            newcomers.leave(tv.key)
+
     def boards_changed() -> None:
         screens.follow()
         keys.follow()
 
     people = People(clock, settings.secret_key, lambda key: gate.presence.dismiss(key))
-    remarks = heard_by_all(boards.remarks, people.remarks, paired.remarks)
+    erased_and_purged = heard_later(lambda: (retention.remarks, forgetting.remarks), CALLER_ERASED, EVENTS_PURGED)
+    remarks = heard_by_all(boards.remarks, people.remarks, paired.remarks, erased_and_purged)
     shelf = Shelf(archive)
     intake = Intake(reader, board, journal, clock, changed, remarks, shelf.placed)
     saving = Saving(intake, boards)
@@ -157,7 +165,9 @@ def create_app(settings: Settings) -> Starlette:
     day_pages = DayPages(desk, days, sights)
     call_pages = CallPages(desk, days, archive, reader, clock, sights)
     now = NowPages(desk, renderer.environment, board, journal, clock, look, days, sights)
-    callbacks = CallbackPages(desk, renderer.environment, intake, journal, clock, sights)
+    callbacks = CallbackPages(
+        desk, renderer.environment, intake, journal, clock, sights, lambda: people.secret.derived("call-back list")
+    )
     door = Door(
         intake,
         settings.pbx_tokens,
@@ -168,12 +178,14 @@ def create_app(settings: Settings) -> Starlette:
     )
     reception = Reception(people, intake, clock, Attempts())
     who, times = Asking(settings.trusted_proxies), Times(clock, settings.zone)
-    newcomers, televisions, enrolment = Newcomers(), Televisions(), Enrolment(intake, paired)
+    enrolment = Enrolment(intake, paired)
+    televisions = Televisions(commons=commons, relay=lambda command: tv_pages.relay(command))
+    tv_pages = TvPages(televisions, paired, enrolment, boards, desk, screens.tell, screens.build)
     tvs = (
         Entrance(newcomers, keys, pages.draw, screens.build, lambda: intake.ready, who.address),
         Admitting(newcomers, enrolment, boards, desk),
         TvReports(televisions, keys, desk, screens.build),
-        TvPages(televisions, paired, enrolment, boards, desk, screens.tell, screens.build),
+        tv_pages,
     )
     doors = Doors(
         reception, people.cookies, who, pages.draw,
@@ -189,7 +201,8 @@ def create_app(settings: Settings) -> Starlette:
         desk, reception, who, times, {"api": len(settings.api_tokens), "pbx": len(settings.pbx_tokens)}
     )
     audit_pages = AuditPages(desk, people.audit, times)
-    forgetting = Forgetting(intake, upkeep, days, clock)
+    forgetting = Forgetting(intake, upkeep, days, clock, commons, start_anew)
+    turned_away = TurnedAway(intake, engine, commons)
     operating = Operating(reception)
     parts = (
         door, pages, doors, desk, now, callbacks, exchange, editor, day_pages, call_pages, *tvs, account_pages,
@@ -236,13 +249,19 @@ def create_app(settings: Settings) -> Starlette:
         lifespan=lifespan_of(
             intake,
             journal,
+            commons,
             screens,
             bell,
             front,
             days,
             retention,
             people,
-            (partial(take_boards, settings, saving), partial(invite, settings, reception)),
+            turned_away,
+            (
+                partial(take_boards, settings, saving, upkeep),
+                partial(invite, settings, reception, upkeep),
+                forgetting.run,
+            ),
         ),
     )
     app.router.redirect_slashes = False

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
@@ -108,6 +108,18 @@ def heard_by_all(*folds: Mapping[str, Heed]) -> dict[str, Heed]:
     return {name: told(name) for fold in folds for name in fold}
 
 
+def heard_later(folds: Callable[[], Iterable[Mapping[str, Heed]]], *names: str) -> dict[str, Heed]:
+    """For folds that are not made yet: they are asked for when one of the remarks of these names is heard."""
+
+    def told(name: str) -> Heed:
+        def heed(said: dict[str, Any], at: datetime) -> None:
+            heard_by_all(*folds())[name](said, at)
+
+        return heed
+
+    return {name: told(name) for name in names}
+
+
 class Intake:
     """Takes bodies in. `changed` is called after every entry that was applied; `remarks` hear the server's own."""
 
@@ -131,6 +143,7 @@ class Intake:
         self.accepted = self.duplicates = self.unrecognised = 0
         self.quarantined = self.poisoned = self.refused = 0
         self.refused_at: datetime | None = None
+        self.refused_untold = 0
         self.types: dict[str, SeenType] = {}
         self.types_beyond = 0
         self.set_aside: deque[SetAside] = deque(maxlen=_SHOWN)
@@ -220,6 +233,7 @@ class Intake:
     def refuse(self) -> None:
         """Counts a body that came without a valid token."""
         self.refused += 1
+        self.refused_untold += 1
         self.refused_at = self._clock.now()
 
     def apply(self, entry: Entry) -> Receipt:
@@ -256,7 +270,7 @@ class Intake:
             if remark in self._placed:
                 self._placed[remark](entry)
                 return
-            if remark in _OF_THE_JOURNAL:
+            if remark in _OF_THE_JOURNAL and remark not in self._remarks:
                 return
             self._remarks[remark](msgspec.json.decode(entry.delivery.body), entry.delivery.received_at)
         except Exception as error:  # noqa: BLE001 - the per-event guard

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from wallboard.clock import Clock
+from wallboard.commons import Commons
 from wallboard.journal import Journal
 from wallboard.journal.archive import Archive
 from wallboard.journal.sqlite import SqliteJournal, check
@@ -31,6 +32,7 @@ class Engine(Protocol):
     journal: Journal
     archive: Archive
     upkeep: Upkeep
+    commons: Commons
 
     def check(self) -> None:
         """Tries what a server needs of it; JournalError says what is wrong. Blocking."""
@@ -44,6 +46,9 @@ class Engine(Protocol):
     def end(self) -> int:
         """What to open the journal after, to be told of nothing that stands. Blocking."""
 
+    async def add_up(self, name: str, by: int) -> int:
+        """Adds to a number that is noted under a name, for all processes together; the sum. JournalUnavailable."""
+
 
 class SqliteEngine:
     """A file of one server's: `sqlite:///a.db` is relative, `sqlite:////srv/a.db` absolute."""
@@ -56,6 +61,8 @@ class SqliteEngine:
         self.journal: Journal = journal
         self.archive: Archive = SqliteArchive(self._path)
         self.upkeep: Upkeep = SqliteUpkeep(journal)
+        self.commons = Commons()
+        self._sums: dict[str, int] = {}
 
     def check(self) -> None:
         check(self._path)
@@ -68,6 +75,13 @@ class SqliteEngine:
 
     def end(self) -> int:
         return _BEYOND_ALL
+
+    async def add_up(self, name: str, by: int) -> int:
+        known = self._sums.get(name)
+        total = by + (int(self.journal.noted(name) or 0) if known is None else known)
+        await self.journal.note(name, str(total))
+        self._sums[name] = total
+        return total
 
 
 def engine_of(url: str, clock: Clock | None = None) -> Engine:

@@ -54,14 +54,14 @@ class Operating:
             return JSONResponse({"error": f"The journal cannot be written: {error}."}, 409)
 
 
-async def link_offline(engine: Engine, typed: str) -> str:
+async def link_offline(engine: Engine, clock: Clock, typed: str) -> str:
     """The code of a link, put into the journal itself; NoAccount, and what the journal and the archive raise."""
     name, code = folded(typed), new_code()
     await engine.journal.open(lambda entry: None, after=engine.end())
     try:
         if name and _accounts(engine).get(name) is None:
             raise NoAccount(name)
-        now = Clock().now()
+        now = clock.now()
         said = Linked(id=id_of(code), name=name, until=now + FIRST_LINK_LASTS, by=OPERATOR)
         await engine.journal.append(Delivery(received_at=now, body=msgspec.json.encode(said), remark=LINKED))
     finally:
