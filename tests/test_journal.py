@@ -15,7 +15,6 @@ from structlog.testing import capture_logs
 
 from wallboard.journal import EVENTS_LOST, Delivery, Entry, JournalError, JournalUnavailable, sqlite
 from wallboard.journal.custody import Custody
-from wallboard.journal.rows import to_row
 from wallboard.journal.sqlite import SqliteJournal, check
 
 REFUSE = "CREATE TRIGGER refuse BEFORE INSERT ON deliveries BEGIN SELECT RAISE(ABORT, 'refused'); END"
