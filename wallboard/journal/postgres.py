@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 import msgspec
 import psycopg
 import structlog
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, AsyncCursor
 from psycopg.errors import CannotConnectNow, LockNotAvailable
 
 from wallboard.clock import Clock, steady_seconds
@@ -209,8 +209,8 @@ class PostgresJournal:
             self._notes = {name: value for name, value, seal in found if is_note_sealed(name, value, seal)}
             if "epoch" not in self._notes:
                 self._notes["epoch"] = await _name_history(connection)
-            told = await self._begin(connection, after)
-            await connection.execute("ROLLBACK")
+            asked = steady_seconds()
+            told = await self._told(await connection.execute(sql.how_it_stands(after).encode()), asked)
         self.epoch = self._notes["epoch"]
         self.base = bases.base_of(self._notes) or FIRST
         if after > self.head:
@@ -259,8 +259,9 @@ class PostgresJournal:
             self.head, self._head_at = entry.sequence, row[1]
             self._heed(entry.delivery)
             future = self._own.pop(seal_of(row), None)
-            if future is not None and not future.done():
-                future.set_result(result)
+            if future is not None:
+                self._write_trouble = None
+                _answer(future, result)
 
     def _heed(self, delivery: Delivery) -> None:
         """What another process has done to the history is told in the history."""
@@ -329,8 +330,9 @@ class PostgresJournal:
         """
         connection = await self._writing.connection()
         async with self._writing.patience(_WORK_SECONDS if any(job.work for job in batch) else _ANSWER_SECONDS):
-            told = await self._begin(connection, self.head)
-            if self._has_parted(told):
+            known_at = self._head_at
+            told = await self._begin(connection)
+            if told.head_at != known_at:  # an erased entry keeps the time of its receipt
                 await self._part(connection, told)
                 return
             if await self._stands(connection, sent, told.last):
@@ -348,11 +350,14 @@ class PostgresJournal:
         self._take(rows)
         self._settle(batch)
 
-    async def _begin(self, connection: AsyncConnection[Any], head: int) -> _Told:
+    async def _begin(self, connection: AsyncConnection[Any]) -> _Told:
         asked = steady_seconds()
-        cursor = await connection.execute(sql.begin(head))
+        cursor = await connection.execute((sql.BEGIN + sql.how_it_stands(self.head)).encode())
         cursor.nextset()
         cursor.nextset()
+        return await self._told(cursor, asked)
+
+    async def _told(self, cursor: AsyncCursor[Any], asked: float) -> _Told:
         row = await cursor.fetchone()
         assert row is not None
         last, now, epoch, head_at, last_at = row
@@ -409,8 +414,7 @@ class PostgresJournal:
     def _settle(self, batch: list[_Job]) -> None:
         """Answers those that have no entry of their own."""
         for job in batch:
-            if not job.future.done():
-                job.future.set_result(job.result)
+            _answer(job.future, job.result)
 
     def _refuse(self, batch: Sequence[_Job], reason: str) -> None:
         for job in batch:
@@ -418,10 +422,6 @@ class PostgresJournal:
                 job.future.set_exception(JournalUnavailable(reason))
 
     # --- a database that has gone back to an older state -----------------------------------------------
-
-    def _has_parted(self, told: _Told) -> bool:
-        """Whether what was applied last is not what stands there. An erased entry keeps the time of its receipt."""
-        return self.head > 0 and told.head_at != self._head_at
 
     async def _part(self, connection: AsyncConnection[Any], told: _Told) -> None:
         """Says so in the journal. This process holds what nobody else can know any more, so it is of no use."""
@@ -476,6 +476,11 @@ class PostgresJournal:
         async for ring in connection.notifies(timeout=_LOOK_EVERY_SECONDS):
             if int(ring.payload) > self.head:
                 return
+
+
+def _answer(future: asyncio.Future[Any], result: object) -> None:
+    if not future.done():
+        future.set_result(result)
 
 
 async def _deliveries(connection: AsyncConnection[Any], job: _Job) -> Sequence[Delivery]:
