@@ -11,13 +11,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import math
 import re
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import count, takewhile
 from pathlib import Path
 from random import Random
 from typing import Any, TypeVar
@@ -191,23 +192,27 @@ async def post(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, numbe
 
 
 async def run(events: int, *, build: str = "wallboard", kill_every_seconds: float = 2.0, seed: int = 1,
-              say: bool = False) -> Result:  # fmt: skip
-    """The whole of it on a PostgreSQL of its own."""
+              most_seconds: float = math.inf, say: bool = False) -> Result:  # fmt: skip
+    """The whole of it on a PostgreSQL of its own; after `most_seconds` no more events are sent."""
     with running("max_wal_size=4GB") as postgres, tempfile.TemporaryDirectory() as folder:
         floor = Floor(Path(folder), postgres.new_database(), build, Random(seed))
         try:
-            return await _run(floor, events, kill_every_seconds, say)
+            return await _run(floor, _numbers(events, most_seconds), kill_every_seconds, say)
         finally:
             for server in floor.servers:
                 server.close()
 
 
-async def _run(floor: Floor, events: int, kill_every_seconds: float, say: bool) -> Result:
+def _numbers(events: int, most_seconds: float) -> Iterator[int]:
+    deadline = time.monotonic() + most_seconds
+    return takewhile(lambda _: time.monotonic() < deadline, range(events))
+
+
+async def _run(floor: Floor, numbers: Iterator[int], kill_every_seconds: float, say: bool) -> Result:
     result, began = Result(), time.monotonic()
     await asyncio.to_thread(migrated, floor.database)
     floor.ask(FALLING_OVER)
     await asyncio.gather(*map(floor.started, floor.servers))
-    numbers = iter(range(events))
     writers = [write(floor, result.account, numbers, first) for first in range(WRITERS) for _ in range(LINES)]
     trouble = [
         asyncio.create_task(floor.end_backends(result)),
@@ -297,13 +302,15 @@ def _shown(server: Server) -> bytes:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--events", type=int, default=1_000_000)
+    parser.add_argument("--seconds", type=float, default=math.inf, help="no more events after so long")
     parser.add_argument("--kill-every", type=float, default=20, help="seconds from one SIGKILL to the next")
     parser.add_argument("--build", default="wallboard", help="what is started: tests.lockless must miss some")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     result = asyncio.run(
-        run(given.events, build=given.build, kill_every_seconds=given.kill_every, seed=given.seed, say=True)
-    )
+        run(given.events, build=given.build, kill_every_seconds=given.kill_every, seed=given.seed,
+            most_seconds=given.seconds, say=True)
+    )  # fmt: skip
     print(result)
     raise SystemExit(0 if result.sound else 1)
 
