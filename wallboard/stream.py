@@ -76,7 +76,7 @@ class _Relay(Viewer):
         feed.join(self)
 
     async def run(self) -> None:
-        while not self._is_last:
+        while not self._is_last or self._given.is_set():
             await self._given.wait()
             self._given.clear()
             for start in range(0, len(self._frame), _PIECE):
