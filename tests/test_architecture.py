@@ -96,6 +96,7 @@ ORDER = [
     "callbacks.seen",
     "now.floor",
     "callbacks.list",
+    "orders",
     "render",
     "feed",
     "bell",

@@ -17,6 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from wallboard.boards.definitions import Definition
+from wallboard.orders import steps
 from wallboard.views import AgentTile, Board, CallRow, Footer, Hero, Notice, Panel, Title, View, VisitTile
 
 TEMPLATES: dict[type[View], str] = {
@@ -129,8 +130,19 @@ class Renderer:
     def _changed_panel(self, before: Panel, after: Panel) -> Iterator[bytes]:
         if _frame(before) == _frame(after):
             yield from self._differing((before.title, *before.tiles), (after.title, *after.tiles))
-        else:
-            yield self._reframed(before, after)
+            return
+        there = {tile.key: tile for tile in before.tiles}
+        same = frozenset(tile.key for tile in after.tiles if there.get(tile.key) == tile)
+        if not same or before.empty != after.empty:
+            yield self.tile(after)
+            return
+        yield from self._differing((before.title,), (after.title,))
+        yield self._rearranged(before, after, same)
+
+    def _rearranged(self, before: Panel, after: Panel, same: frozenset[str]) -> bytes:
+        """The order of a panel's tiles, and of them only those that are new: static/morph.js has the others."""
+        order = steps([tile.key for tile in before.tiles], [tile.key for tile in after.tiles])
+        return self._drawn("tiles/list.html", after, same, order).encode()
 
     def _differing(self, before: Iterable[View], after: Iterable[View]) -> Iterator[bytes]:
         for old, new in zip(before, after, strict=True):
@@ -146,17 +158,8 @@ class Renderer:
             if (shown := _shown(after, fields)) != _shown(before, fields):
                 yield self._drawn_part(type(after), name, shown).encode()
 
-    def _reframed(self, before: Panel, after: Panel) -> bytes:
-        """The panel with the order of its tiles, and of them only the new ones: static/morph.js has the others."""
-        there = {tile.key: tile for tile in before.tiles}
-        same = frozenset(tile.key for tile in after.tiles if there.get(tile.key) == tile)
-        return self._whole(after, same).encode()
-
-    def _whole(self, view: View, same: frozenset[str] = frozenset()) -> str:
-        return self._drawn(TEMPLATES[type(view)], view, same)
-
-    def _drawn(self, template: str, view: object, same: frozenset[str] = frozenset()) -> str:
-        html = self._template(template).render(view=view, same=same)
+    def _drawn(self, template: str, view: object, same: frozenset[str] = frozenset(), order: str = "") -> str:
+        html = self._template(template).render(view=view, same=same, order=order)
         html = html.replace("\r", " ")  # a caller's CR would end a line of the event stream
         return _BETWEEN_ELEMENTS.sub("><", html)  # a browser makes a text of each, to be compared at every swap
 
@@ -164,7 +167,7 @@ class Renderer:
         return self._template("tiles/floor.html").render(panels=board.panels).encode()
 
     def _draw_afresh(self, view: View) -> Markup:
-        return Markup(self._whole(view))
+        return Markup(self._drawn(TEMPLATES[type(view)], view))
 
     def _part(self, view: View, name: str) -> Markup:
         return self._drawn_part(type(view), name, _shown(view, PARTS[type(view)][name]))
