@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests import floors
-from tests.samples import START, answered, answered_call, rang
+from tests.samples import START, abandoned, answered, answered_call, rang
 from wallboard import views
 from wallboard.board import Board
 from wallboard.boards.definitions import Definition, PlaceTargets, Targets
@@ -153,9 +153,45 @@ def test_what_nothing_touched_is_the_same_value() -> None:
     }  # fmt: skip
 
 
+def tiles(board: views.Board, kind: str) -> tuple[views.View, ...]:
+    return next(panel.tiles for panel in board.panels if panel.kind == kind)
+
+
 def same(before: Sequence[views.View], after: Sequence[views.View]) -> int:
     known = {id(view) for view in before}
     return sum(id(view) in known for view in after)
+
+
+def test_a_call_that_late_news_brings_to_a_board_is_among_those_that_ended_there() -> None:
+    floor, now = Floor(), START + timedelta(minutes=4)
+    composer = Composer(Look(definition=Definition(queues=("Support",))))
+    for body in answered_call("1"):
+        floor.hear(now, body)
+    assert tiles(composer.compose(floor.board, now, sequence=1, trouble=None), "ended") == ()
+    floor.hear(now, abandoned("1", lasted=9, queue="Support"))
+    floor.look(now)
+    assert len(tiles(composer.compose(floor.board, now, sequence=2, trouble=None), "ended")) == 1
+
+
+def test_a_board_that_takes_up_what_was_known_shows_it() -> None:
+    known, floor = Floor(), Floor()
+    known.hear(START, rang("1002"))
+    floor.look(START)
+    floor.board.take_up(known.board.told())
+    floor.look(START)
+
+
+def test_a_board_that_could_not_be_made_is_made_from_nothing_the_next_time() -> None:
+    floor, composer, now = Floor(), Composer(Look()), START
+    floor.hear(now, rang("1002"))
+    composer.compose(floor.board, now, sequence=1, trouble=None)
+    floor.hear(now, answered("1002"))
+    agent = floor.board.agents.pop("1002")
+    with pytest.raises(KeyError):
+        composer.compose(floor.board, now, sequence=2, trouble=None)
+    floor.board.agents["1002"] = agent
+    shown = composer.compose(floor.board, now, sequence=2, trouble=None)
+    assert shown == compose(floor.board, now, Look(), sequence=2, trouble=None)
 
 
 # --- what was touched ----------------------------------------------------------------------------------
