@@ -116,6 +116,7 @@ ORDER = [
     "callbacks.seen",
     "now.floor",
     "callbacks.list",
+    "orders",
     "render",
     "feed",
     "bell",

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests import floors
-from tests.samples import START, answered, answered_call, rang
+from tests.samples import START, abandoned, answered, answered_call, rang
 from wallboard import views
 from wallboard.board import Board
 from wallboard.boards.definitions import Definition, PlaceTargets, Targets
@@ -22,7 +22,7 @@ from wallboard.parse import Reader, Unrecognised
 from wallboard.rules import Rules
 from wallboard.settings import parse_meaning
 from wallboard.standing import standings
-from wallboard.tiles import Composer, compose
+from wallboard.tiles import Composers, compose
 from wallboard.touched import Touched, Touches
 
 NUMBERS = [number for number, _ in floors.AGENTS if number]
@@ -36,6 +36,8 @@ LOOKS = tuple(
         Definition(queues=(), ring_groups=("Reception",), masking="hidden", panels=("ended", "waiting", "agents")),
         Definition(agents=("1001", "Priya Shah", "Somebody Else"), targets=BY_NAME),
         Definition(panels=()),
+        Definition(slug="another", name="Another", theme="light"),
+        Definition(queues=("Sales",), ring_groups=(), agents=("1002",), slug="narrow"),
     )
 )
 
@@ -47,7 +49,8 @@ class Floor:
         zone = ZoneInfo("UTC")
         meanings = {name: parse_meaning(meaning) for name, meaning in floors.COMPONENTS.items()}
         self.reader, self.board = Reader(zone=zone, components=meanings), Board(Rules(zone=zone))
-        self.composers = [Composer(look) for look in LOOKS]
+        composers = Composers(self.board)
+        self.composers = [composers.composer(look) for look in LOOKS]
 
     def hear(self, at: datetime, body: floors.Body) -> None:
         event = self.reader.read(body, at)
@@ -56,7 +59,7 @@ class Floor:
 
     def look(self, now: datetime) -> None:
         for look, composer in zip(LOOKS, self.composers, strict=True):
-            shown = composer.compose(self.board, now, sequence=1, trouble=None)
+            shown = composer.compose(now, sequence=1, trouble=None)
             assert shown == compose(self.board, now, look, sequence=1, trouble=None)
         assert self.board.standing == standings(self.board.live_calls())
 
@@ -139,23 +142,61 @@ def test_after_many_events_at_once_everything_is_made_anew() -> None:
 
 def test_what_nothing_touched_is_the_same_value() -> None:
     """So nothing of it is compared field by field, or drawn."""
-    floor, composer, now = Floor(), Composer(Look()), START + timedelta(seconds=14)
+    floor, now = Floor(), START + timedelta(seconds=14)
+    composer = Composers(floor.board).composer(Look())
     for body in (*answered_call("1", "1001"), rang("1002", "2"), rang("1003", "3", "Support")):
         floor.hear(now, body)
-    before = composer.compose(floor.board, now, sequence=1, trouble=None)
-    again = composer.compose(floor.board, now, sequence=2, trouble=None)
+    before = composer.compose(now, sequence=1, trouble=None)
+    again = composer.compose(now, sequence=2, trouble=None)
     assert same(before.panels, again.panels) == 5
     floor.hear(now, answered("1002", "2"))
-    after = composer.compose(floor.board, now, sequence=3, trouble=None)
+    after = composer.compose(now, sequence=3, trouble=None)
     panels = {panel.kind: panel.tiles for panel in before.panels}
     assert {panel.kind: same(panels[panel.kind], panel.tiles) for panel in after.panels} == {
         "queues": 1, "agents": 2, "waiting": 0, "talking": 0, "ended": 1,
     }  # fmt: skip
 
 
+def tiles(board: views.Board, kind: str) -> tuple[views.View, ...]:
+    return next(panel.tiles for panel in board.panels if panel.kind == kind)
+
+
 def same(before: Sequence[views.View], after: Sequence[views.View]) -> int:
     known = {id(view) for view in before}
     return sum(id(view) in known for view in after)
+
+
+def test_a_call_that_late_news_brings_to_a_board_is_among_those_that_ended_there() -> None:
+    floor, now = Floor(), START + timedelta(minutes=4)
+    composer = Composers(floor.board).composer(Look(definition=Definition(queues=("Support",))))
+    for body in answered_call("1"):
+        floor.hear(now, body)
+    assert tiles(composer.compose(now, sequence=1, trouble=None), "ended") == ()
+    floor.hear(now, abandoned("1", lasted=9, queue="Support"))
+    floor.look(now)
+    assert len(tiles(composer.compose(now, sequence=2, trouble=None), "ended")) == 1
+
+
+def test_a_board_that_takes_up_what_was_known_shows_it() -> None:
+    known, floor = Floor(), Floor()
+    known.hear(START, rang("1002"))
+    floor.look(START)
+    floor.board.take_up(known.board.told())
+    floor.look(START)
+
+
+def test_a_board_that_could_not_be_made_is_made_from_nothing_the_next_time() -> None:
+    floor, now = Floor(), START
+    composer = Composers(floor.board).composer(Look())
+    floor.hear(now, rang("1002"))
+    composer.compose(now, sequence=1, trouble=None)
+    floor.hear(now, answered("1002"))
+    agent = floor.board.agents.pop("1002")
+    with pytest.raises(KeyError):
+        composer.compose(now, sequence=2, trouble=None)
+    floor.board.agents["1002"] = agent
+    shown = composer.compose(now, sequence=2, trouble=None)
+    assert shown == compose(floor.board, now, Look(), sequence=2, trouble=None)
 
 
 # --- what was touched ----------------------------------------------------------------------------------

@@ -223,6 +223,7 @@ class Board:
     def lose(self, lost: int, noticed_at: datetime) -> None:
         """The journal was found damaged, and `lost` entries of it are gone: the numbers are too small by them."""
         self.day(self.rules.day_of(noticed_at)).losses.append(lost)
+        self.touched.everything()
 
     # --- what is live --------------------------------------------------------------------------------
 

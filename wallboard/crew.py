@@ -29,10 +29,12 @@ class Crew:
             tiles=(),
         )
 
-    def follow(self, scene: Scene, calls: Calls, keys: Iterable[str]) -> None:
-        for key in keys:
-            if key in self._tiles:
-                self._tiles[key] = _tile(scene, scene.board.agents[key], calls)
+    def follow(self, scene: Scene, calls: Calls, keys: Iterable[str]) -> bool:
+        """Whether any of these is shown."""
+        shown = [key for key in keys if key in self._tiles]
+        for key in shown:
+            self._tiles[key] = _tile(scene, scene.board.agents[key], calls)
+        return bool(shown)
 
     @property
     def tiles(self) -> Iterable[views.AgentTile]:

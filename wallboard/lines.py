@@ -12,6 +12,8 @@ from wallboard.calls import Call
 from wallboard.look import Goals
 from wallboard.views import Alarm
 
+_NEVER, _EVER = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+
 
 class Wait(msgspec.Struct, frozen=True):
     """A wait, and after which instants it is grave: by the strictest of the goals that hold for it."""
@@ -31,6 +33,13 @@ class Wait(msgspec.Struct, frozen=True):
         if now > self.alarm_at:
             return "alarm"
         return "warn" if now > self.warn_at else "calm"
+
+
+def unturned(waits: Iterable[Wait], now: datetime) -> tuple[datetime, datetime]:
+    """After which instant, and until which one, all the waits are as grave as they are `now`."""
+    turns = [turn for wait in waits for turn in (wait.warn_at, wait.alarm_at)]
+    before, after = (turn for turn in turns if turn < now), (turn for turn in turns if turn >= now)
+    return max(before, default=_NEVER), min(after, default=_EVER)
 
 
 class Line:

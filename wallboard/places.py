@@ -31,32 +31,34 @@ class Places:
     def __init__(self, scene: Scene, kind: PlaceKind) -> None:
         self._kind = kind
         self._tiles: dict[Place, tuple[_Gravity, views.VisitTile]] = {}
-        self._waits: dict[Place, Wait] = {}
+        self.waits: dict[Place, Wait] = {}
         self._counts: dict[Place, Timed] = {}
         self._total: Timed | None = None
         self._panel = _panel(kind)
         board = scene.board
         self.follow(scene, {*board.places, *scene.day.visits, *board.standing, *scene.look.chosen_places})
 
-    def follow(self, scene: Scene, places: Iterable[Place]) -> None:
-        for place in places:
-            if place.kind == self._kind and scene.look.shows_place(place):
-                self._total = None
-                self._take(scene, place)
+    def follow(self, scene: Scene, places: Iterable[Place]) -> bool:
+        """Whether any of these is shown."""
+        shown = [place for place in places if place.kind == self._kind and scene.look.shows_place(place)]
+        for place in shown:
+            self._take(scene, place)
+        return bool(shown)
 
     def _take(self, scene: Scene, place: Place) -> None:
+        self._total = None
         sums, since = scene.day.visits.get(place), scene.board.standing.get(place, Standing()).longest_wait_since
-        for kept in (self._waits, self._counts, self._tiles):
+        for kept in (self.waits, self._counts, self._tiles):
             kept.pop(place, None)
         if since is not None:
-            self._waits[place] = Wait.of(since, (scene.goals(place),))
+            self.waits[place] = Wait.of(since, (scene.goals(place),))
         if sums is not None:
             self._counts[place] = Timed.of(sums, scene.goals(None).service_level_seconds)
         if sums is not None or place in scene.board.places or _stands(scene, place):
             self._draw(scene, place)
 
     def _draw(self, scene: Scene, place: Place) -> None:
-        wait = self._waits.get(place)
+        wait = self.waits.get(place)
         tile = _tile(scene, place, "calm" if wait is None else wait.alarm(scene.now))
         self._tiles[place] = (_gravity(tile), tile)
 
@@ -73,7 +75,7 @@ class Places:
 
     def panel(self, scene: Scene) -> views.Panel:
         """The worst first: who waits too long, the longest wait before the others, then whose day goes badly."""
-        for place, wait in self._waits.items():
+        for place, wait in self.waits.items():
             if self._tiles[place][1].alarm != wait.alarm(scene.now):
                 self._draw(scene, place)
         tiles = tuple(tile for _, tile in sorted(self._tiles.values(), key=itemgetter(0)))

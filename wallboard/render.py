@@ -17,6 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from wallboard.boards.definitions import Definition
+from wallboard.orders import steps
 from wallboard.views import AgentTile, Board, CallRow, Footer, Hero, Notice, Panel, Title, View, VisitTile
 
 TEMPLATES: dict[type[View], str] = {
@@ -58,6 +59,7 @@ _PLAIN = Definition()
 KEPT_FRAGMENTS = 2048
 """How many drawn fragments are kept for reuse: some five full boards of 400 tiles. 8192 held 50 MB in a soak."""
 KEPT_PARTS = 128
+_STEPS_KEPT = 16
 
 _BETWEEN_ELEMENTS = re.compile(r">\n+<")
 
@@ -75,6 +77,7 @@ class Renderer:
             auto_reload=False,
         )
         self._templates: dict[str, Template] = {}
+        self._steps: dict[tuple[int, ...], tuple[Board, Board, bytes]] = {}
         self._draw = lru_cache(maxsize=KEPT_FRAGMENTS)(self._draw_afresh)
         self._drawn_part = lru_cache(maxsize=KEPT_PARTS)(self._part_afresh)
         self.environment.globals["draw"] = self._draw
@@ -115,10 +118,24 @@ class Renderer:
         """
         if before is None or before.slug != after.slug:
             return self.snapshot(after)
-        return b"".join(self._changed(before, after))
+        around = self._differing((before.notice, before.footer), (after.notice, after.footer))
+        return b"".join((*around, self._floor_changes(before, after)))
+
+    def _floor_changes(self, before: Board, after: Board) -> bytes:
+        """Boards that look alike share these values, and so what is drawn of them."""
+        key = (id(before.hero), id(before.panels), id(after.hero), id(after.panels))
+        known = self._steps.get(key)
+        if known is None:
+            if len(self._steps) >= _STEPS_KEPT:
+                self._steps.clear()
+            # With both boards, so that no other value gets the identity of one of theirs.
+            known = self._steps[key] = (before, after, b"".join(self._changed(before, after)))
+        return known[2]
 
     def _changed(self, before: Board, after: Board) -> Iterator[bytes]:
-        yield from self._differing(_around(before), _around(after))
+        yield from self._differing((before.hero,), (after.hero,))
+        if before.panels is after.panels:
+            return
         if _outline(before) != _outline(after):
             yield self._floor(after)
             return
@@ -129,8 +146,19 @@ class Renderer:
     def _changed_panel(self, before: Panel, after: Panel) -> Iterator[bytes]:
         if _frame(before) == _frame(after):
             yield from self._differing((before.title, *before.tiles), (after.title, *after.tiles))
-        else:
-            yield self._reframed(before, after)
+            return
+        there = {tile.key: tile for tile in before.tiles}
+        same = frozenset(tile.key for tile in after.tiles if there.get(tile.key) == tile)
+        if not same or before.empty != after.empty:
+            yield self.tile(after)
+            return
+        yield from self._differing((before.title,), (after.title,))
+        yield self._rearranged(before, after, same)
+
+    def _rearranged(self, before: Panel, after: Panel, same: frozenset[str]) -> bytes:
+        """The order of a panel's tiles, and of them only those that are new: static/morph.js has the others."""
+        order = steps([tile.key for tile in before.tiles], [tile.key for tile in after.tiles])
+        return self._drawn("tiles/list.html", after, same, order).encode()
 
     def _differing(self, before: Iterable[View], after: Iterable[View]) -> Iterator[bytes]:
         for old, new in zip(before, after, strict=True):
@@ -146,17 +174,8 @@ class Renderer:
             if (shown := _shown(after, fields)) != _shown(before, fields):
                 yield self._drawn_part(type(after), name, shown).encode()
 
-    def _reframed(self, before: Panel, after: Panel) -> bytes:
-        """The panel with the order of its tiles, and of them only the new ones: static/morph.js has the others."""
-        there = {tile.key: tile for tile in before.tiles}
-        same = frozenset(tile.key for tile in after.tiles if there.get(tile.key) == tile)
-        return self._whole(after, same).encode()
-
-    def _whole(self, view: View, same: frozenset[str] = frozenset()) -> str:
-        return self._drawn(TEMPLATES[type(view)], view, same)
-
-    def _drawn(self, template: str, view: object, same: frozenset[str] = frozenset()) -> str:
-        html = self._template(template).render(view=view, same=same)
+    def _drawn(self, template: str, view: object, same: frozenset[str] = frozenset(), order: str = "") -> str:
+        html = self._template(template).render(view=view, same=same, order=order)
         html = html.replace("\r", " ")  # a caller's CR would end a line of the event stream
         return _BETWEEN_ELEMENTS.sub("><", html)  # a browser makes a text of each, to be compared at every swap
 
@@ -164,7 +183,7 @@ class Renderer:
         return self._template("tiles/floor.html").render(panels=board.panels).encode()
 
     def _draw_afresh(self, view: View) -> Markup:
-        return Markup(self._whole(view))
+        return Markup(self._drawn(TEMPLATES[type(view)], view))
 
     def _part(self, view: View, name: str) -> Markup:
         return self._drawn_part(type(view), name, _shown(view, PARTS[type(view)][name]))

@@ -34,9 +34,9 @@ class Rows:
         head = views.Title(key=f"calls-{kind}-title", text=title, total=0, hidden=0)
         self._panel = views.Panel(key=f"calls-{kind}", kind=kind, title=head, empty=empty, tiles=())
 
-    def forget(self, key: str) -> None:
-        """The call is not what it was."""
-        self._rows.pop(key, None)
+    def forget(self, key: str) -> bool:
+        """The call is not what it was; whether it was shown."""
+        return self._rows.pop(key, None) is not None
 
     def panel(self, scene: Scene, calls: Iterable[Call], total: int, alarms: Iterable[Alarm] = ()) -> views.Panel:
         """`alarms` are those of the calls, of which the first waits longest; without any all is calm."""
@@ -67,31 +67,35 @@ class Calls:
         self._waiting_rows = Rows("waiting", "Waiting", "Nobody waits", WAITING_SHOWN)
         self._on_rows = Rows("talking", "On a call", "No call is on", TALKING_SHOWN)
         self._ended_rows = Rows("ended", "Just ended", "No call has ended today", ENDED_SHOWN)
-        for call in scene.board.live_calls():
+        for call in filter(scene.belongs, scene.board.live_calls()):
             self._take_up(scene, call)
 
-    def follow(self, scene: Scene, keys: Iterable[str]) -> Iterator[str]:
-        """Makes anew what these calls were; which agents may talk to somebody who is called otherwise now."""
+    def follow(self, scene: Scene, keys: Iterable[str]) -> tuple[bool, set[str]]:
+        """Makes anew what these calls were.
+
+        Whether any of them is or was on the board, and which agents may talk to somebody who is called otherwise now.
+        """
+        touched, agents = False, set[str]()
         for key in keys:
             call, partner = scene.board.calls[key], self._partners.get(key)
-            self._let_go(key)
-            if scene.board.is_live(call):
+            touched = self._let_go(key) or touched
+            if scene.belongs(call):
+                touched, self._ended = True, None
                 self._take_up(scene, call)
-            elif call.state() == "ended":
-                self._ended = None
             if self._partners.get(key) != partner:
-                yield from call.phones()
+                agents.update(call.phones())
+        return touched, agents
 
-    def _let_go(self, key: str) -> None:
+    def _let_go(self, key: str) -> bool:
+        """Whether it was on the board."""
         self.waiting.take(key)
         self._on.take(key)
         self.waits.pop(key, None)
-        self._partners.pop(key, None)
-        for rows in (self._waiting_rows, self._on_rows, self._ended_rows):
-            rows.forget(key)
+        forgotten = [rows.forget(key) for rows in (self._waiting_rows, self._on_rows, self._ended_rows)]
+        return self._partners.pop(key, None) is not None or any(forgotten)
 
     def _take_up(self, scene: Scene, call: Call) -> None:
-        if not scene.belongs(call):
+        if not scene.board.is_live(call):
             return
         self._partners[call.key] = scene.caller(call)
         if not call.is_inbound or call.state() == "talking":

@@ -9,11 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 from functools import cache
+from weakref import WeakValueDictionary
+
+import msgspec
 
 from wallboard import lamps, views
 from wallboard.board import Board
+from wallboard.boards.definitions import Definition
 from wallboard.crew import Crew
 from wallboard.hero import Counts, hero
+from wallboard.lines import unturned
 from wallboard.look import Look
 from wallboard.notices import gravest, notices
 from wallboard.places import Places
@@ -24,106 +29,162 @@ from wallboard.touched import Touches
 from wallboard.usual import Health
 from wallboard.views import Alarm
 
+_Shown = tuple[views.Hero, tuple[views.Panel, ...]]
+
 
 def compose(board: Board, now: datetime, look: Look, *, sequence: int, trouble: str | None) -> views.Board:
     """The whole screen at `now`, made from nothing."""
-    return Composer(look).compose(board, now, sequence=sequence, trouble=trouble)
+    return Composers(board).composer(look).compose(now, sequence=sequence, trouble=trouble)
+
+
+class Composers:
+    """What all screens show of one board. Those that look alike, but for what stands in the footer, share the floor."""
+
+    def __init__(self, board: Board) -> None:
+        self._board = board
+        self._floors: WeakValueDictionary[Look, _Floor] = WeakValueDictionary()
+
+    def composer(self, look: Look) -> Composer:
+        bare = msgspec.structs.replace(look, definition=_bare(look.definition))
+        floor = self._floors.get(bare)
+        if floor is None:
+            floor = self._floors[bare] = _Floor(bare)
+        return Composer(self._board, look, floor)
+
+
+def _bare(definition: Definition) -> Definition:
+    """Without what makes no difference to the floor."""
+    return Definition(
+        queues=definition.queues,
+        ring_groups=definition.ring_groups,
+        agents=definition.agents,
+        panels=definition.panels,
+        targets=definition.targets,
+        places=definition.places,
+        masking=definition.masking,
+    )
 
 
 class Composer:
-    """What one screen shows of one board, time after time."""
+    """What one screen shows, time after time."""
+
+    def __init__(self, board: Board, look: Look, floor: _Floor) -> None:
+        self._board = board
+        self._look = look
+        self._floor = floor
+
+    def compose(self, now: datetime, *, sequence: int, trouble: str | None) -> views.Board:
+        """The whole screen at `now`; `trouble` is why the journal cannot be written."""
+        board = self._board
+        board.settle(now)
+        day = board.day(board.rules.day_of(now))
+        health = board.pbx.health(board.last_event_at, now)
+        shown, panels = self._floor.at(board, now, day)
+        return views.Board(
+            slug=self._look.slug,
+            sequence=sequence,
+            hero=shown,
+            panels=panels,
+            notice=gravest(notices(board, day, health, now, trouble)),
+            footer=self._footer(now, day, health, trouble),
+        )
+
+    def _footer(self, now: datetime, day: Day, health: Health, trouble: str | None) -> views.Footer:
+        board, definition, zone = self._board, self._look.definition, self._board.rules.zone
+        offset = now.astimezone(zone).utcoffset()
+        return views.Footer(
+            name=definition.name,
+            message=definition.message,
+            theme=definition.theme,
+            time_zone=str(zone),
+            utc_offset_seconds=int(offset.total_seconds()) if offset else 0,
+            last_event_at_ms=milliseconds(board.last_event_at),
+            presumed_ended=day.presumed_ended,
+            pbx=lamps.pbx(health, board.last_event_at, now),
+            journal=lamps.journal(trouble, day.losses),
+        )
+
+
+class _Floor:
+    """What is shown between notice and footer, made anew only where it may be different."""
 
     def __init__(self, look: Look) -> None:
         self._look = look
         self._goals = cache(look.goals)
         self._kept: _Kept | None = None
 
-    def compose(self, board: Board, now: datetime, *, sequence: int, trouble: str | None) -> views.Board:
-        """The whole screen at `now`; `trouble` is why the journal cannot be written."""
-        board.settle(now)
-        scene = Scene(board=board, look=self._look, now=now, day=board.day(board.rules.day_of(now)), goals=self._goals)
+    def at(self, board: Board, now: datetime, day: Day) -> _Shown:
+        scene = Scene(board=board, look=self._look, now=now, day=day, goals=self._goals)
         kept, self._kept = self._kept, None  # should anything raise, the next time begins anew
-        kept = _followed(kept, scene)
-        composed = _composed(kept, scene, sequence, trouble)
+        if kept is None or not kept.follow(scene):
+            kept = _Kept(scene)
+        shown = kept.shown(scene)
         self._kept = kept
-        return composed
-
-    def forget(self) -> None:
-        """Nobody looks."""
-        self._kept = None
+        return shown
 
 
 class _Kept:
-    """The views of a board as they were at a revision of what is shown."""
+    """The views of a floor as they were at a revision of the board."""
 
     def __init__(self, scene: Scene) -> None:
-        self.day: Day = scene.day
-        self.revision = scene.board.touched.revision
-        self.calls = Calls(scene)
-        self.queues, self.groups = Places(scene, "queue"), Places(scene, "ring_group")
-        self.crew = Crew(scene, self.calls)
+        self._day: Day = scene.day
+        self._revision = scene.board.touched.revision
+        self._calls = Calls(scene)
+        self._queues, self._groups = Places(scene, "queue"), Places(scene, "ring_group")
+        self._crew = Crew(scene, self._calls)
+        self._shown: _Shown | None = None
+        self._unturned = (scene.now, scene.now)
+        self._voicemails = 0
 
-    def follow(self, scene: Scene, touches: Touches) -> None:
-        self.revision = scene.board.touched.revision
-        agents = {*touches.agents, *self.calls.follow(scene, touches.calls)}
-        self.queues.follow(scene, touches.places)
-        self.groups.follow(scene, touches.places)
-        self.crew.follow(scene, self.calls, agents)
+    def follow(self, scene: Scene) -> bool:
+        """False where anything may be different."""
+        touches = scene.board.touched.since(self._revision)
+        if touches is None or self._day is not scene.day:
+            return False
+        if scene.board.touched.revision != self._revision:
+            self._revision = scene.board.touched.revision
+            self._take(scene, touches)
+        return True
 
+    def _take(self, scene: Scene, touches: Touches) -> None:
+        touched, agents = self._calls.follow(scene, touches.calls)
+        parts = (
+            self._queues.follow(scene, touches.places),
+            self._groups.follow(scene, touches.places),
+            self._crew.follow(scene, self._calls, {*touches.agents, *agents}),
+        )
+        if touched or any(parts) or not scene.look.is_narrowed:  # which tells of the whole day
+            self._shown = None
 
-def _followed(kept: _Kept | None, scene: Scene) -> _Kept:
-    if kept is None or kept.day is not scene.day:
-        return _Kept(scene)
-    touches = scene.board.touched.since(kept.revision)
-    if touches is None:
-        return _Kept(scene)
-    kept.follow(scene, touches)
-    return kept
+    def shown(self, scene: Scene) -> _Shown:
+        """The same values as the last time where nothing was touched and no wait has become graver."""
+        voicemails = scene.board.new_voicemails().total()
+        since, until = self._unturned
+        if self._shown is None or not since < scene.now <= until or voicemails != self._voicemails:
+            waits = (*self._calls.waits.values(), *self._queues.waits.values(), *self._groups.waits.values())
+            self._unturned, self._voicemails = unturned(waits, scene.now), voicemails
+            self._shown = self._made(scene)
+        return self._shown
 
+    def _made(self, scene: Scene) -> _Shown:
+        alarms = self._calls.alarms(scene)
+        panels = {panel.kind: panel for panel in self._panels(scene, alarms)}
+        counts = Counts(scene, self._queues, self._groups, self._crew)
+        wanted = scene.look.definition.panels
+        return hero(scene, self._calls, alarms, counts), tuple(panels[kind] for kind in wanted if kind in panels)
 
-def _composed(kept: _Kept, scene: Scene, sequence: int, trouble: str | None) -> views.Board:
-    board, look = scene.board, scene.look
-    health = board.pbx.health(board.last_event_at, scene.now)
-    alarms = kept.calls.alarms(scene)
-    panels = {panel.kind: panel for panel in _panels(kept, scene, alarms)}
-    return views.Board(
-        slug=look.slug,
-        sequence=sequence,
-        hero=hero(scene, kept.calls, alarms, Counts(scene, kept.queues, kept.groups, kept.crew)),
-        panels=tuple(panels[kind] for kind in look.definition.panels if kind in panels),
-        notice=gravest(notices(board, scene.day, health, scene.now, trouble)),
-        footer=_footer(scene, health, trouble),
-    )
-
-
-def _panels(kept: _Kept, scene: Scene, alarms: list[Alarm]) -> Iterator[views.Panel]:
-    """Those that are wanted; of queues and ring groups those that there are."""
-    wanted = scene.look.definition.panels
-    queues, groups = kept.queues.panel(scene), kept.groups.panel(scene)
-    if queues.tiles or not groups.tiles:
-        yield queues
-    if groups.tiles:
-        yield groups
-    yield kept.crew.panel()
-    if "waiting" in wanted:
-        yield kept.calls.waiting_panel(scene, alarms)
-    if "talking" in wanted:
-        yield kept.calls.talking_panel(scene)
-    if "ended" in wanted:
-        yield kept.calls.ended_panel(scene)
-
-
-def _footer(scene: Scene, health: Health, trouble: str | None) -> views.Footer:
-    board, definition, zone = scene.board, scene.look.definition, scene.board.rules.zone
-    offset = scene.now.astimezone(zone).utcoffset()
-    return views.Footer(
-        name=definition.name,
-        message=definition.message,
-        theme=definition.theme,
-        time_zone=str(zone),
-        utc_offset_seconds=int(offset.total_seconds()) if offset else 0,
-        last_event_at_ms=milliseconds(board.last_event_at),
-        presumed_ended=scene.day.presumed_ended,
-        pbx=lamps.pbx(health, board.last_event_at, scene.now),
-        journal=lamps.journal(trouble, scene.day.losses),
-    )
+    def _panels(self, scene: Scene, alarms: list[Alarm]) -> Iterator[views.Panel]:
+        """Those that there are; of queues and ring groups those that have any, but for a floor that has neither."""
+        wanted = scene.look.definition.panels
+        queues, groups = self._queues.panel(scene), self._groups.panel(scene)
+        if queues.tiles or not groups.tiles:
+            yield queues
+        if groups.tiles:
+            yield groups
+        yield self._crew.panel()
+        if "waiting" in wanted:
+            yield self._calls.waiting_panel(scene, alarms)
+        if "talking" in wanted:
+            yield self._calls.talking_panel(scene)
+        if "ended" in wanted:
+            yield self._calls.ended_panel(scene)

@@ -33,6 +33,7 @@ class Touched:
         self.revision = 0
         self._known_since = 0
         self._is_off = False
+        self._told: tuple[int, int, Touches] | None = None
         self._calls: OrderedDict[str, int] = OrderedDict()
         self._agents: OrderedDict[str, int] = OrderedDict()
         self._places: OrderedDict[Place, int] = OrderedDict()
@@ -75,6 +76,11 @@ class Touched:
         """What was touched after that revision; `None` is anything."""
         if revision < self._known_since:
             return None
+        if self._told is None or self._told[:2] != (revision, self.revision):
+            self._told = (revision, self.revision, self._touches(revision))
+        return self._told[2]
+
+    def _touches(self, revision: int) -> Touches:
         return Touches(_newer(self._calls, revision), _newer(self._agents, revision), _newer(self._places, revision))
 
     def _note(self, log: OrderedDict[_Key, int], key: _Key) -> None:
