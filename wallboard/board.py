@@ -71,14 +71,15 @@ class Board:
         self._most_behind = 1
         self._over: OrderedDict[str, Call] = OrderedDict()
         self._looked_at: deque[Call] = deque()
-        self._quarter = (_NEVER, _NEVER, date.min)
+        self._quarter = self._page = (_NEVER, _NEVER, date.min)
 
     # --- applying ------------------------------------------------------------------------------------
 
     def apply(self, event: AnyEvent) -> bool:
         """Folds one event in; False if it was a redelivery that told nothing."""
         at = self.last_event_at = event.received_at
-        self._turn_day(at)
+        if not self._page[0] <= at < self._page[1]:
+            self._turn_day(at)
         event = self._names.within(event)
         call = self._namesakes.call_of(event)
         self.pbx.hear(event, begins_call=call is None)
@@ -127,8 +128,8 @@ class Board:
 
     def catch_up(self) -> None:
         """Brings sums, shelves and callers up to what the calls have heard; should it raise, the rest stays behind."""
-        while self._behind:
-            call = self._behind.pop(next(iter(self._behind)))
+        for key in list(self._behind):  # not popped from its front: that looks at all that was popped before
+            call = self._behind.pop(key)
             if call.key in self._news:
                 self._news.discard(call.key)
                 self._count(call)
@@ -150,7 +151,8 @@ class Board:
                 agent.name = event.agent_name
                 self.touched.everything()
             agent.heard_at = event.received_at
-            self.places.update(dict.fromkeys(event.places, event.received_at))
+            for heard in event.places:
+                self.places[heard] = event.received_at
         elif isinstance(event, Summarised):
             self.places[event.place] = event.received_at
         elif isinstance(event, ComponentPassed):
@@ -359,7 +361,7 @@ class Board:
         self.pbx.step_clock(by)
         self.book.step_clock(by)
         self.callers.step_clock(by)
-        self._newest_day = None
+        self._newest_day, self._page = None, (_NEVER, _NEVER, date.min)
         self.touched.everything()
 
     def _count_anew(self, call: Call) -> None:
@@ -416,7 +418,7 @@ class Board:
     # --- forgetting ----------------------------------------------------------------------------------
 
     def _turn_day(self, received_at: datetime) -> None:
-        day = self._day_of(received_at)
+        day, self._page = self._day_of(received_at), self._quarter
         if self._newest_day is not None and day <= self._newest_day:
             return
         self.catch_up()

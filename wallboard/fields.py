@@ -36,17 +36,18 @@ _INVISIBLE = dict.fromkeys((0xFEFF, *(code for span in _UNSEEN for code in range
 def clean(text: str) -> str | None:
     """One line of at most 200 characters without control and bidi characters; `None` where nothing is left."""
     if text.isascii() and text.isprintable():  # nearly always, and most of the work
-        line = " ".join(text.split())[:LONGEST_TEXT].rstrip()
+        line = text.strip()
+        if "  " in line or len(line) > LONGEST_TEXT:
+            line = " ".join(line.split())[:LONGEST_TEXT].rstrip()
     else:
         line = " ".join(text.translate(_INVISIBLE).split())[:LONGEST_TEXT].rstrip()
-    return line if line and line.lower() != "null" else None
+    return line if line and (len(line) != 4 or line.lower() != "null") else None
 
 
 # The events of one call come close together, and say much the same; so they also share what they say.
 _cleaned = lru_cache(maxsize=4096)(clean)
 
 
-@lru_cache(maxsize=4096)
 def moment(text: str, zone: tzinfo) -> datetime | None:
     """In UTC; `zone` is that of a text without one."""
     try:
@@ -58,9 +59,7 @@ def moment(text: str, zone: tzinfo) -> datetime | None:
         return None
 
 
-def is_near(at: datetime, received_at: datetime) -> bool:
-    """Whether an event that came at `received_at` can tell of that time."""
-    return -LONGEST_AHEAD <= received_at - at <= LONGEST_AGO
+_moment = lru_cache(maxsize=4096)(moment)
 
 
 def milliseconds(value: object) -> int | None:
@@ -134,8 +133,8 @@ class Fields:
         text = self.text(name)
         if text is None:
             return None
-        at = moment(text, self._zone)
-        return at if at is not None and is_near(at, self._received_at) else None
+        at = _moment(text, self._zone)
+        return at if at is None or -LONGEST_AHEAD <= self._received_at - at <= LONGEST_AGO else None
 
     def milliseconds(self, name: str) -> int | None:
         """A duration that came in seconds, as a number or a numeric string."""

@@ -5,6 +5,7 @@ What this makes of a body is what `fields` would make of it, or nothing: then `f
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, tzinfo
 from functools import lru_cache
 from typing import Any
@@ -13,18 +14,10 @@ import msgspec
 
 from wallboard.bodies import Body, fingerprint
 from wallboard.events import Answered, Completed, Direction, Rang, Summarised
-from wallboard.fields import LONGEST_TEXT, OLD_NAMES, clean, is_near, milliseconds, moment, places
+from wallboard.fields import LONGEST_AGO, LONGEST_AHEAD, LONGEST_TEXT, OLD_NAMES, clean, milliseconds, moment, places
 
 _MOST_KEPT = 8_192
 _OLD = frozenset(OLD_NAMES.values())
-_OFFERS: dict[str, tuple[Direction, type[Rang | Answered | Completed]]] = {
-    "user_inbound": ("inbound", Rang),
-    "user_inbound_answered": ("inbound", Answered),
-    "user_inbound_completed": ("inbound", Completed),
-    "user_outbound": ("outbound", Rang),
-    "user_outbound_answered": ("outbound", Answered),
-    "user_outbound_completed": ("outbound", Completed),
-}
 
 
 class _Body(msgspec.Struct):
@@ -64,7 +57,7 @@ class _Instants(dict[str | None, datetime | None]):
         self._zone = zone
 
     def __missing__(self, text: str | None) -> datetime | None:
-        line = _TEXTS[text]
+        line = None if text is None else clean(text)
         at = None if line is None else moment(line, self._zone)
         if text is None or len(text) <= LONGEST_TEXT:
             if len(self) >= _MOST_KEPT:
@@ -72,78 +65,101 @@ class _Instants(dict[str | None, datetime | None]):
             self[text] = at
         return at
 
+    def near(self, text: str | None, received_at: datetime) -> datetime | None:
+        at = self[text]
+        return at if at is None or -LONGEST_AHEAD <= received_at - at <= LONGEST_AGO else None
+
 
 _TEXTS = _Texts()
 _instants = lru_cache(maxsize=8)(_Instants)
 
 
-def read(kind: str, body: Body, zone: tzinfo, received_at: datetime) -> Rang | Answered | Completed | Summarised | None:
+def read(kind: str, body: Body, zone: tzinfo, received_at: datetime) -> _Event | None:
     """The event, or `None` for whatever is to be read with more patience."""
-    offer = _OFFERS.get(kind)
-    if (offer is None and kind not in ("queue_call", "ring_group_call")) or not _OLD.isdisjoint(body):
+    make = _MAKERS.get(kind)
+    if make is None or not _OLD.isdisjoint(body):
         return None
     try:
         told = msgspec.convert(body, _Body)
     except msgspec.ValidationError:
         return None
-    common = _common(told, zone, received_at)
-    if common["call_id"] is None:
+    if _TEXTS[told.unique_call_id] is None:
         return None
-    common["fingerprint"] = fingerprint(body)
-    return _summary(kind, told, common, zone) if offer is None else _offer(*offer, told, common, zone)
+    return make(told, _instants(zone), received_at, fingerprint(body))
 
 
-def _common(told: _Body, zone: tzinfo, received_at: datetime) -> dict[str, Any]:
-    started_at = _instants(zone)[told.call_start_at]
+_Event = Rang | Answered | Completed | Summarised
+_Maker = Callable[[_Body, _Instants, datetime, int], _Event | None]
+
+
+def _offer(direction: Direction, cls: type[Rang | Answered | Completed]) -> _Maker:
+    def make(told: _Body, instants: _Instants, received_at: datetime, mark: int) -> _Event | None:
+        text = _TEXTS
+        name = text[told.user_name]
+        agent = text[told.user_number] or name
+        if agent is None:
+            return None
+        rest: dict[str, Any] = {} if cls is Rang else {"connected_at": instants.near(told.connected_at, received_at)}
+        if cls is Completed:
+            rest |= _length(told)
+        return cls(
+            call_id=text[told.unique_call_id],  # type: ignore[arg-type]
+            received_at=received_at,
+            fingerprint=mark,
+            call_started_at=instants.near(told.call_start_at, received_at),
+            caller_number=text[told.caller_id],
+            caller_name=text[told.caller_name],
+            dialled_number=text[told.dest_number],
+            direction=direction,
+            agent=agent,
+            agent_name=name,
+            places=places(text[told.queue_name], text[told.ring_group_name]) if direction == "inbound" else (),
+            **rest,
+        )
+
+    return make
+
+
+def _summary(kind: str) -> _Maker:
+    def make(told: _Body, instants: _Instants, received_at: datetime, mark: int) -> _Event | None:
+        text = _TEXTS
+        its = places(text[told.queue_name], None) if kind == "queue" else places(None, text[told.ring_group_name])
+        if not its:
+            return None
+        status, name = text[told.status], text[told.user_name]
+        return Summarised(
+            call_id=text[told.unique_call_id],  # type: ignore[arg-type]
+            received_at=received_at,
+            fingerprint=mark,
+            call_started_at=instants.near(told.call_start_at, received_at),
+            caller_number=text[told.caller_id],
+            caller_name=text[told.caller_name],
+            dialled_number=text[told.dest_number],
+            place=its[0],
+            agent=text[told.user_number] or name,
+            agent_name=name,
+            status=status.lower() if status else None,
+            connected_at=instants.near(told.connected_at, received_at),
+            **_length(told),
+        )
+
+    return make
+
+
+def _length(told: _Body) -> dict[str, Any]:
     return {
-        "call_id": _TEXTS[told.unique_call_id],
-        "received_at": received_at,
-        "call_started_at": started_at if started_at is None or is_near(started_at, received_at) else None,
-        "caller_number": _TEXTS[told.caller_id],
-        "caller_name": _TEXTS[told.caller_name],
-        "dialled_number": _TEXTS[told.dest_number],
+        "call_duration_ms": milliseconds(told.call_duration),
+        "talk_ms": milliseconds(told.conversation_duration),
     }
 
 
-def _offer(
-    direction: Direction, make: type[Rang | Answered | Completed], told: _Body, common: dict[str, Any], zone: tzinfo
-) -> Rang | Answered | Completed | None:
-    name = _TEXTS[told.user_name]
-    agent = _TEXTS[told.user_number] or name
-    if agent is None:
-        return None
-    common["direction"], common["agent"], common["agent_name"] = direction, agent, name
-    if direction == "inbound":
-        common["places"] = places(_TEXTS[told.queue_name], _TEXTS[told.ring_group_name])
-    if make is Answered:
-        common["connected_at"] = _connected_at(told, common, zone)
-    elif make is Completed:
-        _end(told, common, zone)
-    return make(**common)
-
-
-def _summary(kind: str, told: _Body, common: dict[str, Any], zone: tzinfo) -> Summarised | None:
-    queue, group = _TEXTS[told.queue_name], _TEXTS[told.ring_group_name]
-    its = places(queue, None) if kind == "queue_call" else places(None, group)
-    if not its:
-        return None
-    status, name = _TEXTS[told.status], _TEXTS[told.user_name]
-    _end(told, common, zone)
-    return Summarised(
-        **common,
-        place=its[0],
-        agent=_TEXTS[told.user_number] or name,
-        agent_name=name,
-        status=status.lower() if status else None,
-    )
-
-
-def _end(told: _Body, common: dict[str, Any], zone: tzinfo) -> None:
-    common["connected_at"] = _connected_at(told, common, zone)
-    common["call_duration_ms"] = milliseconds(told.call_duration)
-    common["talk_ms"] = milliseconds(told.conversation_duration)
-
-
-def _connected_at(told: _Body, common: dict[str, Any], zone: tzinfo) -> datetime | None:
-    at = _instants(zone)[told.connected_at]
-    return at if at is None or is_near(at, common["received_at"]) else None
+_MAKERS: dict[str, _Maker] = {
+    "user_inbound": _offer("inbound", Rang),
+    "user_inbound_answered": _offer("inbound", Answered),
+    "user_inbound_completed": _offer("inbound", Completed),
+    "user_outbound": _offer("outbound", Rang),
+    "user_outbound_answered": _offer("outbound", Answered),
+    "user_outbound_completed": _offer("outbound", Completed),
+    "queue_call": _summary("queue"),
+    "ring_group_call": _summary("ring_group"),
+}
