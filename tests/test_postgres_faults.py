@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import errno
-import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +13,9 @@ import pytest
 
 from tests.conftest import Server, wait_until
 from tests.cut import network
-from tests.faults import Faults
+from tests.faults import SmallDisk, may_mount
 from tests.inside import OURS
-from tests.postgres import Postgres, running
+from tests.postgres import Postgres, give_away, running
 from tests.posting import (
     HEALED_WITHIN,
     REFUSED_WITHIN,
@@ -150,19 +148,24 @@ def test_the_network_of_one_process_is_cut(tmp_path: Path, own: Postgres, cut_se
     assert others <= {200}, "the other process goes on, once the lock is given up"
 
 
-def test_the_databases_disk_is_full(tmp_path: Path, library: Path) -> None:
+@pytest.mark.skipif(not may_mount(), reason="needs root or user namespaces for a private mount")
+def test_the_databases_disk_is_full(tmp_path: Path) -> None:
     with running() as own:
-        faults = Faults(Path(shutil.copy(library, own.folder)), own.data / "base")
-        (own.data / "base.faults").chmod(0o666)
-        own.stop()
-        own.start(**faults.environment)
-        with two(tmp_path, own.new_database()) as pair:
-            with posting_to_both(pair) as posted:
-                with faults.writes_fail(errno.ENOSPC):
-                    wait_until(lambda: all(its.first(503, 0) is not None for its in posted), "it is full")
-                    both_refuse(pair, posted, time.monotonic())
-                both_heal(pair, posted, time.monotonic())
-            assert_all_kept(pair, posted, own, url_of(pair[0]))
+        space = own.folder / "space"
+        space.mkdir()
+        with closing(SmallDisk(space, kilobytes=20_000)) as disk:
+            give_away(disk.inside)
+            own.stop()
+            own.start(disk.wrapper)
+            own.do(f"CREATE TABLESPACE small LOCATION '{space}'")
+            with two(tmp_path, own.new_database("small")) as pair:
+                with posting_to_both(pair) as posted:
+                    with disk.full():
+                        wait_until(lambda: all(its.first(503, 0) is not None for its in posted), "it is full")
+                        both_refuse(pair, posted, time.monotonic())
+                    both_heal(pair, posted, time.monotonic())
+                assert_all_kept(pair, posted, own, url_of(pair[0]))
+            own.stop()
 
 
 def test_the_database_becomes_read_only(pair: Pair, own: Postgres) -> None:
