@@ -65,6 +65,7 @@ def prepare(listening: socket.socket) -> None:
 class Connection(HttpToolsProtocol):
     """uvicorn's protocol with an end to its patience. The lifespan's state must hold the `front`."""
 
+    # With uvicorn's own these would be too many for Python to share the names among all connections: 1.2 kB each.
     __slots__ = (
         "_deadline", "_front", "_head", "_head_size", "_held", "_is_deaf", "_receiving", "_served", "_since", "_stall",
         "_unsent", "_watching", "_went", "is_operators",
