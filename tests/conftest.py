@@ -195,6 +195,12 @@ def database(postgres: Postgres) -> str:
 
 
 @pytest.fixture(scope="session")
+def cut_seconds() -> float:
+    """How long the network to the database is cut; `make cuts` has it cut for a minute."""
+    return float(os.environ.get("CUT_SECONDS", "3"))
+
+
+@pytest.fixture(scope="session")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """tests/faults.c, compiled."""
     return compiled(tmp_path_factory.mktemp("faults"))

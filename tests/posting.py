@@ -75,9 +75,9 @@ class Posting(threading.Thread):
 
 
 @contextmanager
-def posting(server: Server) -> Iterator[Posting]:
+def posting(server: Server, name: str = "call") -> Iterator[Posting]:
     """Posts meanwhile; nothing but 200 and 503 may come of it."""
-    running = Posting(server)
+    running = Posting(server, name)
     running.start()
     running.wait_for(200, 0)
     try:

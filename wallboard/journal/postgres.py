@@ -20,8 +20,8 @@ from typing import Any, TypeVar
 import msgspec
 import psycopg
 import structlog
-from psycopg import AsyncConnection
-from psycopg.errors import CannotConnectNow, LockNotAvailable
+from psycopg import AsyncConnection, AsyncCursor
+from psycopg.errors import LockNotAvailable, ReadOnlySqlTransaction
 
 from wallboard.clock import Clock, steady_seconds
 from wallboard.journal import EVENTS_LOST, EVENTS_PURGED, Apply, Decide, Delivery, JournalError, JournalUnavailable
@@ -44,7 +44,8 @@ _ANSWER_SECONDS, _WORK_SECONDS = 1.5, 30.0
 _TEND_EVERY_SECONDS = 0.5
 _LOOK_EVERY_SECONDS = 1.0
 _CLOSE_WITHIN_SECONDS = 2
-_BREATH_SECONDS, _AGAIN_SECONDS = 0.05, 0.4
+_TRIED_BYTES = 1_900
+_BREATH_SECONDS, _AGAIN_SECONDS = 0.1, 0.4
 BEHIND = "the database has not what was written last"
 
 log = structlog.get_logger()
@@ -209,8 +210,8 @@ class PostgresJournal:
             self._notes = {name: value for name, value, seal in found if is_note_sealed(name, value, seal)}
             if "epoch" not in self._notes:
                 self._notes["epoch"] = await _name_history(connection)
-            told = await self._begin(connection, after)
-            await connection.execute("ROLLBACK")
+            asked = steady_seconds()
+            told = await self._told(await connection.execute(sql.how_it_stands(after).encode()), asked)
         self.epoch = self._notes["epoch"]
         self.base = bases.base_of(self._notes) or FIRST
         if after > self.head:
@@ -259,8 +260,9 @@ class PostgresJournal:
             self.head, self._head_at = entry.sequence, row[1]
             self._heed(entry.delivery)
             future = self._own.pop(seal_of(row), None)
-            if future is not None and not future.done():
-                future.set_result(result)
+            if future is not None:
+                self._write_trouble = None
+                _answer(future, result)
 
     def _heed(self, delivery: Delivery) -> None:
         """What another process has done to the history is told in the history."""
@@ -304,15 +306,18 @@ class PostgresJournal:
                 self._refuse(batch, BEHIND)  # but for what has been answered, and that is all unless it has parted
                 break
             except JournalUnavailable as error:  # what work asks for cannot be done as things stand; nothing is wrong
-                self._writing.drop()
+                await self._writing.roll_back()
                 self._refuse(batch, str(error))
                 break
             except Exception as error:  # noqa: BLE001 - without its writer the server could never answer 200 again
-                is_worth_it = self._is_lost(error)
-                self._writing.drop()
                 self._write_trouble = words(error)
-                if not is_worth_it:
+                if self._is_lost(error):
+                    self._writing.drop()
+                else:
+                    await self._writing.roll_back()
                     self._refuse(batch, self._write_trouble)
+                if isinstance(error, ReadOnlySqlTransaction):
+                    self._writing.drop()  # another of the URL's hosts may have become the one to write to
             batch = [job for job in batch if not job.future.done()]
             if not batch:
                 break
@@ -321,7 +326,9 @@ class PostgresJournal:
 
     def _is_lost(self, error: Exception) -> bool:
         """Whether the connection or the lock is what failed, and not what was asked."""
-        return isinstance(error, OSError | LockNotAvailable | CannotConnectNow) or self._writing.is_lost
+        if isinstance(error, psycopg.Error) and error.diag.severity_nonlocalized in ("FATAL", "PANIC"):
+            return True  # the connection ends in a moment, though it may not have yet
+        return isinstance(error, OSError | LockNotAvailable) or self._writing.is_lost
 
     async def _transact(self, batch: list[_Job], sent: list[Row]) -> None:
         """One commit of what is in the batch. `sent` are the rows of one whose answer was lost, and become those of
@@ -329,8 +336,9 @@ class PostgresJournal:
         """
         connection = await self._writing.connection()
         async with self._writing.patience(_WORK_SECONDS if any(job.work for job in batch) else _ANSWER_SECONDS):
-            told = await self._begin(connection, self.head)
-            if self._has_parted(told):
+            known_at = self._head_at
+            told = await self._begin(connection)
+            if told.head_at != known_at:  # an erased entry keeps the time of its receipt
                 await self._part(connection, told)
                 return
             if await self._stands(connection, sent, told.last):
@@ -340,6 +348,8 @@ class PostgresJournal:
                 return
             if any(job.is_single for job in batch):
                 await self._catch_up(connection, told.last)
+            if not batch:
+                await _try(connection, told.last + 1)
             before = self.head
             rows = await self._rows(connection, batch, told)
             sent[:] = rows
@@ -348,11 +358,14 @@ class PostgresJournal:
         self._take(rows)
         self._settle(batch)
 
-    async def _begin(self, connection: AsyncConnection[Any], head: int) -> _Told:
+    async def _begin(self, connection: AsyncConnection[Any]) -> _Told:
         asked = steady_seconds()
-        cursor = await connection.execute(sql.begin(head))
+        cursor = await connection.execute((sql.BEGIN + sql.how_it_stands(self.head)).encode())
         cursor.nextset()
         cursor.nextset()
+        return await self._told(cursor, asked)
+
+    async def _told(self, cursor: AsyncCursor[Any], asked: float) -> _Told:
         row = await cursor.fetchone()
         assert row is not None
         last, now, epoch, head_at, last_at = row
@@ -409,8 +422,7 @@ class PostgresJournal:
     def _settle(self, batch: list[_Job]) -> None:
         """Answers those that have no entry of their own."""
         for job in batch:
-            if not job.future.done():
-                job.future.set_result(job.result)
+            _answer(job.future, job.result)
 
     def _refuse(self, batch: Sequence[_Job], reason: str) -> None:
         for job in batch:
@@ -418,10 +430,6 @@ class PostgresJournal:
                 job.future.set_exception(JournalUnavailable(reason))
 
     # --- a database that has gone back to an older state -----------------------------------------------
-
-    def _has_parted(self, told: _Told) -> bool:
-        """Whether what was applied last is not what stands there. An erased entry keeps the time of its receipt."""
-        return self.head > 0 and told.head_at != self._head_at
 
     async def _part(self, connection: AsyncConnection[Any], told: _Told) -> None:
         """Says so in the journal. This process holds what nobody else can know any more, so it is of no use."""
@@ -476,6 +484,20 @@ class PostgresJournal:
         async for ring in connection.notifies(timeout=_LOOK_EVERY_SECONDS):
             if int(ring.payload) > self.head:
                 return
+
+
+async def _try(connection: AsyncConnection[Any], sequence: int) -> None:
+    """Finds out whether there is room for an entry, and takes it back: a note is put where there was one before."""
+    body = secrets.token_bytes(_TRIED_BYTES)
+    row = to_row(sequence, Delivery(received_at=datetime.fromtimestamp(0, UTC), body=body))
+    await connection.execute("SAVEPOINT tried")
+    await connection.execute(sql.INSERT, sql.columns([row]))
+    await connection.execute("ROLLBACK TO SAVEPOINT tried")
+
+
+def _answer(future: asyncio.Future[Any], result: object) -> None:
+    if not future.done():
+        future.set_result(result)
 
 
 async def _deliveries(connection: AsyncConnection[Any], job: _Job) -> Sequence[Delivery]:

@@ -41,20 +41,19 @@ UNHURRIED = b"SET LOCAL statement_timeout = 0"
 """Before a commit: one that is broken off while it waits for a standby would be durable and unacknowledged."""
 
 
-def begin(head: int) -> bytes:
-    """A transaction that nobody else appends in: the last number, the database's time, the history's name, and when the
-    entry `head` was received.
+BEGIN = f"BEGIN; SELECT pg_advisory_xact_lock({APPENDING}); "
+"""A transaction that nobody else appends in. Each statement sees what is committed when it begins."""
 
-    Each statement sees what is committed when it begins, so the last number is looked for only under the lock.
-    """
+
+def how_it_stands(head: int) -> str:
+    """The last number, the database's time, the history's name, when the entry `head` was received, when the last."""
     return (
-        f"BEGIN; SELECT pg_advisory_xact_lock({APPENDING}); "
         "SELECT coalesce((SELECT max(sequence) FROM deliveries), 0), "
         "extract(epoch FROM clock_timestamp())::float8, "
         "(SELECT value FROM notes WHERE name = 'epoch'), "
         f"(SELECT received_at FROM deliveries WHERE sequence = {head}), "
         "(SELECT received_at FROM deliveries ORDER BY sequence DESC LIMIT 1)"
-    ).encode()
+    )
 
 
 def columns(rows: Sequence[Row]) -> list[list[Any]]:

@@ -1,0 +1,206 @@
+"""PostgreSQL goes away, comes back, refuses: two processes answer 503 at once, lose nothing and agree afterwards."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Server, wait_until
+from tests.cut import network
+from tests.faults import Faults
+from tests.inside import OURS
+from tests.postgres import Postgres, running
+from tests.posting import (
+    HEALED_WITHIN,
+    REFUSED_WITHIN,
+    Posting,
+    assert_healed,
+    assert_refused_and_told,
+    posting,
+    settled,
+    shown,
+)
+from tests.samples import rang
+from wallboard.boards.definitions import Definition
+from wallboard.boards.file import write
+
+pytestmark = pytest.mark.alone
+Pair = tuple[Server, Server]
+
+
+@pytest.fixture(scope="module")
+def own() -> Iterator[Postgres]:
+    """A PostgreSQL that may be stopped."""
+    with running() as server:
+        yield server
+
+
+@contextmanager
+def two(folder: Path, *urls: str) -> Iterator[Pair]:
+    """Two processes on one database."""
+    folders = [folder / "a", folder / "b"]
+    for each in folders:
+        each.mkdir()
+    first, second = (Server(each, DATABASE_URL=url) for each, url in zip(folders, (urls * 2)[:2], strict=True))
+    try:
+        first.begin()
+        second.begin()
+        wait_until(first.is_ready, "the first is ready")
+        wait_until(second.is_ready, "the second is ready")
+        yield first, second
+    finally:
+        first.close()
+        second.close()
+
+
+@pytest.fixture
+def pair(tmp_path: Path, own: Postgres) -> Iterator[Pair]:
+    with two(tmp_path, own.new_database()) as servers:
+        yield servers
+
+
+@contextmanager
+def posting_to_both(pair: Pair) -> Iterator[tuple[Posting, Posting]]:
+    with posting(pair[0], "a") as first, posting(pair[1], "b") as second:
+        yield first, second
+
+
+def told(server: Server) -> dict[str, Any]:
+    """All that two processes must agree in: what each has refused is its own."""
+    state = settled(server)
+    return state | {"webhooks": {name: value for name, value in state["webhooks"].items() if name != "refused"}}
+
+
+def assert_alike(pair: Pair, within: float = HEALED_WITHIN) -> None:
+    wait_until(lambda: told(pair[0]) == told(pair[1]), "both show the same", within)
+
+
+def assert_all_kept(pair: Pair, posted: tuple[Posting, Posting], postgres: Postgres, url: str) -> None:
+    """Every acknowledged call is on both boards, and none stands twice in the journal, nor is a number left out."""
+    acknowledged = posted[0].acknowledged() | posted[1].acknowledged()
+    assert_alike(pair)
+    assert acknowledged <= shown(pair[0])
+    name = url.rpartition("/")[2]
+    counted = "SELECT count(*), count(DISTINCT body), max(sequence) FROM deliveries"
+    count, different, last = postgres.do(counted, database=name)[0]
+    assert count == different == last
+    assert last >= len(acknowledged)
+
+
+def url_of(server: Server) -> str:
+    return server.environment()["DATABASE_URL"]
+
+
+def both_refuse(pair: Pair, posted: tuple[Posting, Posting], began: float) -> None:
+    for server, its in zip(pair, posted, strict=True):
+        assert_refused_and_told(server, its, began)
+
+
+def both_heal(pair: Pair, posted: tuple[Posting, Posting], ended: float) -> None:
+    for server, its in zip(pair, posted, strict=True):
+        assert_healed(server, its, ended)
+    for one, other in (pair, pair[::-1]):
+        reached = one.state()["sequence"]
+        left = HEALED_WITHIN - (time.monotonic() - ended)
+        wait_until(lambda other=other, reached=reached: other.state()["sequence"] >= reached, "caught up", left)
+
+
+@pytest.mark.parametrize("how", ["stop", "kill"])
+def test_postgres_stops_and_is_started_again(pair: Pair, own: Postgres, how: str) -> None:
+    with posting_to_both(pair) as posted:
+        began = time.monotonic()
+        getattr(own, how)()
+        both_refuse(pair, posted, began)
+        own.start()
+        both_heal(pair, posted, time.monotonic())
+    assert_all_kept(pair, posted, own, url_of(pair[0]))
+
+
+def test_connections_are_killed_again_and_again(pair: Pair, own: Postgres) -> None:
+    url = url_of(pair[0])
+    with posting_to_both(pair) as posted:
+        for _ in range(10):
+            sent = len(posted[0].answers)
+            own.kill_backends(url)
+            wait_until(lambda sent=sent: len(posted[0].answers) > sent + 10, "it goes on")
+        both_heal(pair, posted, time.monotonic())
+    assert_all_kept(pair, posted, own, url)
+    refused = [answer for its in posted for answer in its.answers if answer.status == 503]
+    assert refused == [], "a new connection is made in time"
+
+
+def test_the_network_of_one_process_is_cut(tmp_path: Path, own: Postgres, cut_seconds: float) -> None:
+    url = own.new_database()
+    with network(own.port) as line, two(tmp_path, line.through(url), url) as pair:
+        with posting_to_both(pair) as posted:
+            with line.cut():
+                began = time.monotonic()
+                assert_refused_and_told(pair[0], posted[0], began)
+                wait_until(lambda: time.monotonic() > began + cut_seconds, "the cut lasts", cut_seconds + 1)
+                ended = time.monotonic()
+            both_heal(pair, posted, time.monotonic())
+        assert_all_kept(pair, posted, own, url)
+    others = {answer.status for answer in posted[1].answers if began + 3 < answer.at < ended}
+    assert others <= {200}, "the other process goes on, once the lock is given up"
+
+
+def test_the_databases_disk_is_full(tmp_path: Path, library: Path) -> None:
+    with running() as own:
+        faults = Faults(Path(shutil.copy(library, own.folder)), own.data / "base")
+        (own.data / "base.faults").chmod(0o666)
+        own.stop()
+        own.start(**faults.environment)
+        with two(tmp_path, own.new_database()) as pair:
+            with posting_to_both(pair) as posted:
+                with faults.writes_fail(errno.ENOSPC):
+                    wait_until(lambda: all(its.first(503, 0) is not None for its in posted), "it is full")
+                    both_refuse(pair, posted, time.monotonic())
+                both_heal(pair, posted, time.monotonic())
+            assert_all_kept(pair, posted, own, url_of(pair[0]))
+
+
+def test_the_database_becomes_read_only(pair: Pair, own: Postgres) -> None:
+    with posting_to_both(pair) as posted:
+        began = time.monotonic()
+        own.set(default_transaction_read_only="on")
+        try:
+            both_refuse(pair, posted, began)
+        finally:
+            own.set(default_transaction_read_only="off")
+        both_heal(pair, posted, time.monotonic())
+    assert_all_kept(pair, posted, own, url_of(pair[0]))
+
+
+def test_it_starts_while_postgres_is_away_and_waits(tmp_path: Path, own: Postgres) -> None:
+    url = own.new_database()
+    own.stop()
+    server = Server(tmp_path, DATABASE_URL=url)
+    try:
+        server.begin()
+        wait_until(server.answers, "it is alive")
+        began = time.monotonic()
+        assert server.post(rang()).status_code == 503
+        assert time.monotonic() - began < REFUSED_WITHIN
+        own.start()
+        wait_until(server.is_ready, "it is ready", HEALED_WITHIN)
+        assert server.post(rang()).status_code == 200
+    finally:
+        server.close()
+        if own.process is not None and own.process.poll() is not None:
+            own.start()
+
+
+def test_what_is_edited_at_one_process_is_live_at_the_other(pair: Pair) -> None:
+    first, second = pair
+    assert first.post(rang()).status_code == 200
+    wait_until(lambda: second.state()["sequence"] == first.state()["sequence"], "the call is at the other")
+    form = {"toml": write([Definition(slug="sales", name="Sales")]), "do": "apply"}
+    assert first.client.post("/supervisor/boards/import", data=form, headers=OURS).status_code == 303
+    wait_until(lambda: second.client.get("/boards/sales").status_code == 200, "the board is at the other", 2)
