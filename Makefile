@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv/bin
 
-.PHONY: demo serve test coverage test-newest lint torn crash greedy soak vendor pins audit screenshots tvlab bench bench-browser clean
+.PHONY: demo serve test coverage test-newest lint torn crash many greedy soak vendor pins audit screenshots tvlab bench bench-browser clean
 
 demo: .venv/.runtime
 	$(VENV)/python -m wallboard demo
@@ -48,6 +48,10 @@ torn: .venv/.dev
 # KILLS times SIGKILL under load; every acknowledged event must be there afterwards.
 crash: .venv/.dev
 	$(VENV)/python -m tests.crash --kills $(or $(KILLS),1000)
+
+# 8 writers, 4 processes and no end of trouble on one PostgreSQL; every event must be where it belongs. An hour or so.
+many: .venv/.dev
+	$(VENV)/python -m tests.many --events $(or $(EVENTS),1000000)
 
 vendor: .venv/.dev
 	$(VENV)/python scripts/vendor.py

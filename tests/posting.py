@@ -95,6 +95,12 @@ def settled(server: Server) -> dict[str, Any]:
     return {name: value for name, value in server.state().items() if name != "as_of"}
 
 
+def settled_of(client: httpx.Client) -> dict[str, Any]:
+    """The same of whoever this client is connected to."""
+    state: dict[str, Any] = client.get("/api/v1/state").raise_for_status().json()
+    return {name: value for name, value in state.items() if name != "as_of"}
+
+
 def assert_nothing_lost(server: Server, posted: Posting) -> None:
     """Every acknowledged call is on the board, and the same board comes back after a kill."""
     assert posted.acknowledged() <= shown(server)

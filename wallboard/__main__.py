@@ -20,7 +20,7 @@ import click
 import msgspec
 import uvicorn
 
-from wallboard import __version__, control, replay, sender, simulator
+from wallboard import __version__, control, replay, sender, simulator, workers
 from wallboard.application import create_app, settings_or_exit
 from wallboard.choices import rules_of
 from wallboard.clock import Clock
@@ -57,11 +57,12 @@ def main() -> None:
 @main.command()
 @click.option("--host", help="Address to listen on (setting HOST; 0.0.0.0 is every address).")
 @click.option("--port", type=int, help="Port to listen on (setting PORT).")
-@click.option("--workers", type=click.IntRange(1, 1), default=1, help="The SQLite journal serves one process.")
+@click.option("--workers", "count", type=click.IntRange(min=1),
+              help="Processes (setting WEB_CONCURRENCY); more than one needs PostgreSQL.")  # fmt: skip
 @click.option("--keep-alive", type=int, default=KEEP_ALIVE_SECONDS, show_default=True, help="Seconds.")
-def serve(host: str | None, port: int | None, workers: int, keep_alive: int) -> None:
+def serve(host: str | None, port: int | None, count: int | None, keep_alive: int) -> None:
     """Start the board: the production start, which the Procfile uses too."""
-    given: dict[str, Any] = {"host": host, "port": port}
+    given: dict[str, Any] = {"host": host, "port": port, "web_concurrency": count}
     _serve(settings_or_exit(**{name: value for name, value in given.items() if value is not None}), keep_alive)
 
 
@@ -257,6 +258,19 @@ def _post(run: Any) -> None:
 
 def _serve(settings: Settings, keep_alive: int, started: Any = None) -> None:
     listening = _listen(settings)
+    click.echo(f"wallboard {__version__} listens on http://{settings.host}:{settings.port}")
+    sys.stdout.flush()  # or every process that is forked says it once more
+    if started is not None:
+        started()
+    work = partial(_work, settings, listening, keep_alive)
+    if settings.web_concurrency == 1:
+        work()
+        return
+    workers.run(settings.web_concurrency, work)
+
+
+def _work(settings: Settings, listening: socket.socket, keep_alive: int) -> None:
+    """One server process, on a socket that others may listen on as well."""
     gc.set_threshold(*COLLECT_AFTER)
     sys.setswitchinterval(SWITCH_SECONDS)
     config = uvicorn.Config(
@@ -271,9 +285,6 @@ def _serve(settings: Settings, keep_alive: int, started: Any = None) -> None:
         timeout_keep_alive=keep_alive,
         timeout_graceful_shutdown=FAREWELL_SECONDS,
     )
-    click.echo(f"wallboard {__version__} listens on http://{settings.host}:{settings.port}")
-    if started is not None:
-        started()
     door, shut = _operators_door(engine_of(settings.database_url))
     Server(config, shut).run(sockets=[listening, *([door] if door else [])])
 

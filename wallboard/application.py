@@ -11,9 +11,8 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount
-from starlette.staticfiles import StaticFiles
 
-from wallboard.access.gate import PACKING, Gate, at_the_machine, machines, operators
+from wallboard.access.gate import Gate, at_the_machine, machines, operators
 from wallboard.access.origins import is_loopback
 from wallboard.access.visitors import visitor_of
 from wallboard.answers import Answers
@@ -65,6 +64,7 @@ from wallboard.screen import Source
 from wallboard.screens import Screens, build_of
 from wallboard.settings import Settings, SettingsError, read_settings, require_serving
 from wallboard.sights import Sights
+from wallboard.statics import Statics
 from wallboard.turned_away import TurnedAway
 from wallboard.tv.admitting import Admitting
 from wallboard.tv.enrolment import Enrolment
@@ -76,7 +76,7 @@ from wallboard.tv.paired import PairedTvs
 from wallboard.tv.reports import TvReports
 from wallboard.tv.televisions import Televisions
 from wallboard.walls import OwnPagesOnly, Walls
-from wallboard.webhook import Door
+from wallboard.webhook import Door, Doorway
 
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATES, STATIC = ROOT / "templates", ROOT / "static"
@@ -236,10 +236,11 @@ def create_app(settings: Settings) -> Starlette:
         routes=[
             *(gate.route(way) for part in parts for way in part.routes()),
             *(gate.route(way) for part in provider_doors for way in part.routes()),
-            Mount("/static", StaticFiles(directory=STATIC), middleware=[PACKING]),
+            Mount("/static", Statics(STATIC, screens.build)),
         ],
         middleware=[
             *told,
+            Middleware(Doorway, door=door),
             Middleware(Walls, ancestors=settings.frame_ancestors),
             Middleware(OwnPagesOnly),
             Middleware(OperatorsOnly),

@@ -181,12 +181,15 @@ class Intake:
     async def accept(self, raw: bytes, meaning: str | None) -> Receipt:
         """Durable and on the board when it returns; Unreadable once it is in quarantine; JournalUnavailable."""
         refusal: str | None = None  # not the error itself: its traceback leads back to this frame
+        bodies: list[Body] | None = None
         try:
-            decode(raw)
+            bodies = decode(raw)
         except Unreadable as error:
             refusal = str(error)
+        if len(raw) > _SMALL:
+            bodies = None  # five thousand may be queued: they are not to be held twice
         await self.follow_clock()
-        delivery = Delivery(received_at=self._clock.now(), body=raw, meaning=meaning, refusal=refusal)
+        delivery = Delivery(received_at=self._clock.now(), body=raw, meaning=meaning, refusal=refusal, decoded=bodies)
         receipt: Receipt = await self._journal.append(delivery)
         if refusal is not None:
             raise Unreadable(refusal)
@@ -249,7 +252,7 @@ class Intake:
             return Receipt()
         meaning = self._meaning(entry)
         try:
-            bodies = decode(delivery.body)
+            bodies = decode(delivery.body) if delivery.decoded is None else delivery.decoded
         except Unreadable as error:
             bodies = []
             self._poison(entry, error)

@@ -105,8 +105,9 @@ class Screens:
         while True:
             await self._dirty.wait()
             self._dirty.clear()
+            now = self._source.clock.now()
             for screen in self:
-                await screen.publish()
+                await screen.publish(now)
             if self._steps != self._source.clock.steps:
                 self._steps = self._source.clock.steps
                 await self._beat()
