@@ -23,7 +23,6 @@ from wallboard.day import charts, exports
 from wallboard.day import figures as day_figures
 from wallboard.day import lines as call_lines
 from wallboard.day import tables as day_tables
-from wallboard.day.archive import Archive
 from wallboard.day.behind import calls_behind
 from wallboard.day.choice import Choice
 from wallboard.day.days import Live
@@ -34,6 +33,7 @@ from wallboard.intake import Intake
 from wallboard.journal import Delivery, Entry
 from wallboard.journal.rows import to_row
 from wallboard.journal.sqlite import SqliteJournal
+from wallboard.journal.sqlite_archive import SqliteArchive
 from wallboard.journal.store import Store
 from wallboard.parse import Reader
 from wallboard.rules import Rules
@@ -134,10 +134,10 @@ async def run(calls: int, path: Path) -> None:
     timed("calls behind offered", lambda: calls_behind(sheet, "offered", sheet.places("queue")))
     timed("calls as CSV (in a thread)", lambda: exports.calls(chosen, sheet))
     row = list(sheet.rows.values())[calls // 2]
-    archive = Archive(path)
+    archive = SqliteArchive(path)
     timed("one call's story", lambda: tell(archive, rules, reader, row, now))
     timed("its id in the whole journal", lambda: list(archive.between(START, now, [row.id.encode()])))
-    question = Question(path=path, day=DAY, until=now, rules=rules, reader=reader)
+    question = Question(archive=archive, day=DAY, until=now, rules=rules, reader=reader)
     timed("folding the past day", lambda: list(fold(question)[1]))
 
 

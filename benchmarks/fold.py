@@ -9,7 +9,6 @@ All in processor time. The first in this process, on the server's core: `fold` i
 from __future__ import annotations
 
 import gc
-import os
 import tempfile
 import time
 from collections.abc import Iterator
@@ -40,11 +39,8 @@ BOARDS_RATE = 10.0
 
 def measure(size: Size) -> Suite:
     suite = Suite("fold")
-    os.sched_setaffinity(0, {machine.SERVER})
-    try:
+    with machine.as_a_server():
         days = [_day(suite, size) for _ in each_run(size)]
-    finally:
-        os.sched_setaffinity(0, {machine.GENERATOR})
     late = f"at the {size.calls:,}th call"
     for place, what in enumerate(("fold of an event", "event drawn")):
         early = Peer(f"at the {EARLY_CALL}th", [day[0][place] for day in days], 1.1)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
+from operator import attrgetter
 
 import msgspec
 import uvloop
@@ -43,35 +44,15 @@ def measure(size: Size) -> Suite:
                 f"  {name}: {run.rate:,.0f}/s, {run.cpu_us:.0f} us each, p99 {run.p99_ms:.1f} ms,"
                 f" at {SHARE:.0%} of that {run.below_ms:.1f} ms"
             )
-    what = f"{size.connections} connections"
-    suite.figures += [
-        Figure(
-            what=f"webhooks a second, durable, {what}",
-            unit="/s",
-            runs=[run.rate for run in own],
-            peers=[Peer("bare Starlette", [run.rate for run in bare], least=0.6)],
-        ),
-        Figure(
-            what=f"processor time of a webhook, {what}",
-            unit="us",
-            runs=[run.cpu_us for run in own],
-            peers=[Peer("bare Starlette", [run.cpu_us for run in bare])],
-        ),
-        Figure(
-            what=f"p99 of the answers at that rate, {what}",
-            unit="ms",
-            runs=[run.p99_ms for run in own],
-            most=20.0,
-            peers=[Peer("bare Starlette", [run.p99_ms for run in bare])],
-        ),
-        Figure(
-            what=f"p99 from the due time at {SHARE:.0%} of that rate, {what}",
-            unit="ms",
-            runs=[run.below_ms for run in own],
-            most=20.0,
-            peers=[Peer("bare Starlette", [run.below_ms for run in bare])],
-        ),
-    ]
+    for what, unit, least, most, of in (
+        ("webhooks a second, durable", "/s", 0.6, None, attrgetter("rate")),
+        ("processor time of a webhook", "us", None, None, attrgetter("cpu_us")),
+        ("p99 of the answers at that rate", "ms", None, 20.0, attrgetter("p99_ms")),
+        (f"p99 from the due time at {SHARE:.0%} of that rate", "ms", None, 20.0, attrgetter("below_ms")),
+    ):
+        peer = Peer("bare Starlette", list(map(of, bare)), least=least)
+        what = f"{what}, {size.connections} connections"
+        suite.figures.append(Figure(what=what, unit=unit, runs=list(map(of, own)), most=most, peers=[peer]))
     return suite
 
 

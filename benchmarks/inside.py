@@ -19,7 +19,7 @@ from wallboard.look import Look
 from wallboard.parse import Reader
 from wallboard.render import Renderer
 from wallboard.rules import Rules
-from wallboard.tiles import compose
+from wallboard.tiles import Composers
 
 ZONE = ZoneInfo("UTC")
 TARGETS = Targets(service_level_seconds=20, service_level_formula="default", service_level_target=0.8)
@@ -34,7 +34,7 @@ class Inside:
         journal = SqliteJournal(TEMPLATES / "never-opened.db")
         self._intake = Intake(Reader(zone=ZONE), self.board, journal, Clock(), lambda: None)
         self._renderer = Renderer(TEMPLATES)
-        self._look = Look(definition=Definition(), defaults=TARGETS)
+        self._composer = Composers(self.board).composer(Look(definition=Definition(), defaults=TARGETS))
         self._shown: views.Board | None = None
         self._sequence = 0
         self.now = datetime.now(UTC)
@@ -51,7 +51,7 @@ class Inside:
         return self._intake.accepted
 
     def compose(self) -> views.Board:
-        return compose(self.board, self.now, self._look, sequence=self._sequence, trouble=None)
+        return self._composer.compose(self.now, sequence=self._sequence, trouble=None)
 
     def draw(self, after: views.Board) -> bytes:
         before, self._shown = self._shown, after

@@ -10,8 +10,8 @@ import platform
 import resource
 import shutil
 import subprocess
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 
@@ -34,6 +34,16 @@ def pin_generator() -> None:
 
 def pin_server() -> None:
     os.sched_setaffinity(0, {SERVER})
+
+
+@contextmanager
+def as_a_server() -> Iterator[None]:
+    """What is measured in this process itself runs on the server's core."""
+    pin_server()
+    try:
+        yield
+    finally:
+        pin_generator()
 
 
 def family(pid: int) -> list[int]:

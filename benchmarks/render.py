@@ -9,7 +9,6 @@ fragments that changed are drawn. Afterwards nothing may be left to be drawn.
 from __future__ import annotations
 
 import gc
-import os
 import statistics
 import time
 from datetime import UTC, datetime
@@ -30,11 +29,8 @@ COMPOSE_MS, KILOBYTES = 1.0, 4.0
 
 def measure(size: Size) -> Suite:
     suite = Suite("render")
-    os.sched_setaffinity(0, {machine.SERVER})
-    try:
+    with machine.as_a_server():
         runs = [_run(suite, size) for _ in each_run(size)]
-    finally:
-        os.sched_setaffinity(0, {machine.GENERATOR})
     staged = floor(size, "huge")
     what = f"{len(staged.queues)} queues, {staged.agents} agents"
     suite.figures += [

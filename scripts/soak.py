@@ -7,12 +7,6 @@ python -m scripts.soak --report FILE    the table of a run, also of one that was
 from __future__ import annotations
 
 import asyncio
-import os
-import secrets
-import shutil
-import socket
-import subprocess
-import sys
 import tempfile
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -22,120 +16,20 @@ from random import Random
 from time import perf_counter
 
 import click
-import httpx
 import msgspec
 import uvloop
-from playwright.async_api import Browser, CDPSession, Page, async_playwright
+from playwright.async_api import Playwright, async_playwright
 
 from scripts.soak_load import TimedSender, backlog, live, watch
 from scripts.soak_report import WAVE_SECONDS, Afresh, Run, Sample, cycle_seconds, line, report
+from scripts.soak_subjects import ROOT, Screen, Server
 from wallboard.sender import Sender
 from wallboard.simulator import in_bundles
 
-ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "build" / "soak.json"
-NEW_SERVERS, LOOKED_AT_SECONDS = 3, 30.0
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
-         "--disable-sync", "--no-first-run"]  # fmt: skip
-
-
-class Server:
-    """A server of our own on a free port, its journal in `folder`."""
-
-    def __init__(self, folder: str) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.token, self._api_token = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
-        plain = {name: value for name, value in os.environ.items() if not name.startswith("WALLBOARD_")}
-        own = {
-            "PORT": str(self.port),
-            "DATABASE_URL": f"sqlite:///{folder}/wallboard.db",
-            "WALLBOARD_PBX_TOKENS": self.token,
-            "WALLBOARD_API_TOKENS": self._api_token,
-            "WEB_CONCURRENCY": "1",
-        }
-        command = [sys.executable, "-m", "wallboard", "serve"]
-        self._process = subprocess.Popen(command, cwd=ROOT, env=plain | own, stdout=subprocess.DEVNULL)
-        self._proc = Path("/proc") / str(self._process.pid)
-        self._client = httpx.AsyncClient(
-            base_url=self.url, headers={"Authorization": f"Bearer {self._api_token}"}, timeout=30
-        )
-
-    async def ready(self) -> None:
-        for _ in range(500):
-            try:
-                if (await self._client.get("/readyz")).status_code == 200:
-                    return
-            except httpx.TransportError:
-                await asyncio.sleep(0.1)
-        raise SystemExit("the server did not become ready")
-
-    def memory(self) -> int:
-        """Resident bytes."""
-        return int((self._proc / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-    def descriptors(self) -> int:
-        return len(list((self._proc / "fd").iterdir()))
-
-    async def gauges(self) -> dict[str, int]:
-        text = (await self._client.get("/metrics")).text
-        pairs = (line.split() for line in text.splitlines() if not line.startswith("#"))
-        return {name.removeprefix("wallboard_"): int(float(value)) for name, value in pairs}
-
-    async def stored(self) -> int:
-        """Events that the board says it has taken."""
-        webhooks = (await self._client.get("/api/v1/state")).json()["webhooks"]
-        return sum(int(webhooks[name]) for name in ("accepted", "duplicates", "unrecognised", "quarantined"))
-
-    async def stop(self) -> None:
-        await self._client.aclose()
-        self._process.terminate()
-        self._process.wait(10)
-
-
-class Screen:
-    """One real Chromium on the board."""
-
-    _COUNT_STALE = """
-        window.wentStale = 0;
-        new MutationObserver(() => { if (document.documentElement.dataset.link === "stale") window.wentStale++; })
-            .observe(document.documentElement, { attributes: true, attributeFilter: ["data-link"] });
-    """
-
-    def __init__(self, page: Page, devtools: CDPSession) -> None:
-        self._page = page
-        self._devtools = devtools
-
-    @classmethod
-    async def open(cls, browser: Browser, url: str, complaints: list[str]) -> Screen:
-        page = await browser.new_page(viewport={"width": 1920, "height": 1080})
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
-        await page.goto(f"{url}/boards/main")
-        await page.wait_for_selector("html[data-link=live]", state="attached")
-        await page.evaluate(cls._COUNT_STALE)
-        devtools = await page.context.new_cdp_session(page)
-        await devtools.send("Performance.enable")
-        return cls(page, devtools)
-
-    async def look(self) -> dict[str, int]:
-        """Heap and DOM after a forced collection, how often the link went stale, and the sequence shown."""
-        await self._devtools.send("HeapProfiler.collectGarbage")
-        answer = await self._devtools.send("Performance.getMetrics")
-        metrics = {metric["name"]: int(metric["value"]) for metric in answer["metrics"]}
-        shown = await self._page.evaluate(
-            "() => [document.documentElement.dataset.sequence, window.wentStale,"
-            " document.documentElement.dataset.link === 'live']"
-        )
-        return {
-            "heap": metrics["JSHeapUsedSize"],
-            "nodes": metrics["Nodes"],
-            "listeners": metrics["JSEventListeners"],
-            "sequence": int(shown[0]),
-            "stale": int(shown[1]) + (not shown[2]),
-        }
+COMPARED_TWICE_A_CYCLE = (0.45, 0.8)
+"""Parts of a cycle between two backlogs: neither is new servers' business while a backlog is taken in."""
+LOOKED_AT_SECONDS = 30.0
 
 
 async def sample(at: float, server: Server, screen: Screen, milliseconds: list[float]) -> Sample:
@@ -170,37 +64,59 @@ async def soak(seconds: float, viewers: int, every: float, out: Path) -> Run:
         server = Server(folder)
         try:
             await server.ready()
-            async with async_playwright() as playwright, TimedSender(server.url, server.token) as sender:
-                chromium = os.environ.get("WALLBOARD_CHROMIUM") or shutil.which("chromium")
-                browser = await playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-                screen = await Screen.open(browser, server.url, run.complaints)
+            async with (
+                async_playwright() as playwright,
+                TimedSender(server.url, server.token) as sender,
+                Screen.open(playwright, server.url, run.complaints) as screen,
+            ):
+                comparing = asyncio.create_task(_compare(run, server, screen, playwright, viewers))
                 await _load(run, server, screen, sender, viewers, every, out)
-                await browser.close()
+                await comparing
             run.lost = run.acknowledged - await server.stored()
         finally:
             await server.stop()
-        run.afresh = [await _afresh(folder, run, viewers) for _ in range(NEW_SERVERS)]
-    with tempfile.TemporaryDirectory(prefix="wallboard-soak-") as empty:
-        run.afresh.append(await _afresh(empty, run, viewers))
     _write(run, out)
     return run
 
 
-async def _afresh(folder: str, run: Run, viewers: int) -> Afresh:
-    """A new server on the journal in `folder`, looked at by as many as the run's was."""
-    server = Server(folder)
-    try:
-        await server.ready()
-        watching = Run(seconds=run.seconds, began_at=run.began_at)
-        others = [asyncio.create_task(watch(server.port, Random("afresh"), watching)) for _ in range(viewers)]
-        await asyncio.sleep(min(LOOKED_AT_SECONDS, run.seconds / 4))
-        found = Afresh(server.memory(), (await server.gauges())["calls"])
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
-        return found
-    finally:
-        await server.stop()
+async def _compare(run: Run, server: Server, screen: Screen, playwright: Playwright, viewers: int) -> None:
+    """Sets server and screen beside new ones, again and again: what time alone has added is what those do not have."""
+    began, cycle = perf_counter(), cycle_seconds(run.seconds)
+    moments = [n * cycle + part * cycle for n in range(int(run.seconds / cycle)) for part in COMPARED_TWICE_A_CYCLE]
+    for moment in moments:
+        await asyncio.sleep(max(0.0, began + moment - perf_counter()))
+        run.afresh.append(await _afresh(run, server, screen, playwright, viewers, began))
+
+
+async def _afresh(
+    run: Run, server: Server, screen: Screen, playwright: Playwright, viewers: int, began: float
+) -> Afresh:
+    """A new server on a copy of the journal, with as many viewers, and a new screen on the same board."""
+    look = min(LOOKED_AT_SECONDS, run.seconds / 20)
+    with tempfile.TemporaryDirectory(prefix="wallboard-soak-") as folder:
+        await asyncio.to_thread(server.copy, folder)
+        new = Server(folder)
+        try:
+            await new.ready()
+            watching = Run(seconds=run.seconds, began_at=run.began_at)
+            others = [asyncio.create_task(watch(new.port, Random("afresh"), watching)) for _ in range(viewers)]
+            async with Screen.open(playwright, server.url, run.complaints) as fresh:
+                await asyncio.sleep(look)
+                new_heap, heap = (await fresh.look())["heap"], (await screen.look())["heap"]
+            for task in others:
+                task.cancel()
+            await asyncio.gather(*others, return_exceptions=True)
+            return Afresh(
+                at=perf_counter() - began,
+                memory=server.memory(),
+                calls=(await server.gauges())["calls"],
+                heap=heap,
+                new_memory=new.memory(),
+                new_calls=(await new.gauges())["calls"],
+                new_heap=new_heap,
+            )
+        finally:
+            await new.stop()
 
 
 async def _load(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import hypot, inf
+from math import inf
 
 import msgspec
 
@@ -10,8 +10,6 @@ from scripts.slopes import Estimate, fit
 
 MEGABYTE = 1 << 20
 WAVE_SECONDS = 480.0
-# A backlog's calls fill what the heap had free; what is drawn and thrown away needs it anew in the minutes after.
-CALM_AFTER_SECONDS = 180.0
 
 
 class Sample(msgspec.Struct):
@@ -34,18 +32,19 @@ class Sample(msgspec.Struct):
 
 
 class Afresh(msgspec.Struct):
-    """The memory of a server that has just begun, with as many viewers as the run's; `calls` it read from a journal."""
+    """Server and screen `at` seconds after the start, beside a new server on a copy of the journal and a new screen."""
 
+    at: float
     memory: int
     calls: int
+    heap: int
+    new_memory: int
+    new_calls: int
+    new_heap: int
 
 
 class Run(msgspec.Struct):
-    """A whole run, written after every sample; `lost` and `afresh` are known at its end.
-
-    `afresh` are new servers on the run's own journal, the last one on an empty one: what a call costs, told by
-    servers that have not lived through the hour.
-    """
+    """A whole run, written after every sample; `lost` is known at its end."""
 
     seconds: float
     began_at: str
@@ -74,46 +73,38 @@ def line(s: Sample) -> str:
 
 
 def report(run: Run) -> str:
-    """The table: each slope per hour with its 95 % interval, and whether it may be none."""
+    """The table: each slope per hour with its 95 % interval, and whether it may be none.
+
+    A day's calls are held by design, and a board that shows more weighs more. So memory and heap are what the old
+    ones have over new ones that hold and show the same: a new server replays the very journal.
+    """
     warm_up = max(0.15 * run.seconds, min(300.0, run.seconds / 3))
     kept = [s for s in run.samples if s.at >= warm_up]
-    calm_after = min(CALM_AFTER_SECONDS, cycle_seconds(run.seconds) / 2)
-    calm = [s for s in kept if not any(0 <= s.at - at < calm_after for at in run.backlogs)]
-    if len(calm) < 5:
-        return f"Only {len(calm)} samples after a warm-up of {warm_up:.0f} s: too few to say anything."
-    hours = [s.at / 3600 for s in kept]
-    per_call, memory = _per_call_and_memory(run, calm)
-    rows = [_row("server memory beyond its calls, MB", memory, MEGABYTE)]
-    for name, unit, values in (
-        ("descriptors", 1.0, [s.descriptors for s in kept]),
-        ("tasks", 1.0, [s.tasks for s in kept]),
-        ("browser heap, MB", MEGABYTE, [s.heap for s in kept]),
-        ("browser nodes", 1.0, [s.nodes for s in kept]),
-        ("browser listeners", 1.0, [s.listeners for s in kept]),
-        ("webhook p50, ms", 1.0, [s.median_ms for s in kept]),
-        ("webhook p99, ms", 1.0, [s.slowest_percent_ms for s in kept]),
-    ):
-        rows.append(_row(name, fit(values, hours)[0], unit))
-    return "\n".join([*_head(run, kept, warm_up), *rows, *_foot(run, kept, per_call)])
+    beside = [one for one in run.afresh if one.at >= warm_up]
+    if len(kept) < 5 or len(beside) < 3:
+        return f"{len(kept)} samples and {len(beside)} comparisons after a warm-up of {warm_up:.0f} s: too few."
+    per_call = _per_call(beside)
+    hours, compared = [s.at / 3600 for s in kept], [one.at / 3600 for one in beside]
+    over = [one.memory - one.new_memory - per_call * (one.calls - one.new_calls) for one in beside]
+    rows = [
+        _row(name, fit(values, at)[0], unit)
+        for name, unit, values, at in (
+            ("server memory over a new server's, MB", MEGABYTE, over, compared),
+            ("browser heap over a new screen's, MB", MEGABYTE, [one.heap - one.new_heap for one in beside], compared),
+            ("descriptors", 1.0, [s.descriptors for s in kept], hours),
+            ("tasks", 1.0, [s.tasks for s in kept], hours),
+            ("browser nodes", 1.0, [s.nodes for s in kept], hours),
+            ("browser listeners", 1.0, [s.listeners for s in kept], hours),
+            ("webhook p50, ms", 1.0, [s.median_ms for s in kept], hours),
+            ("webhook p99, ms", 1.0, [s.slowest_percent_ms for s in kept], hours),
+        )
+    ]
+    return "\n".join([*_head(run, kept, warm_up), *rows, *_foot(run, kept, beside, per_call)])
 
 
-def _per_call_and_memory(run: Run, calm: list[Sample]) -> tuple[Estimate, Estimate]:
-    """What a call costs, and the slope of what is left without it.
-
-    Calls and time grow together: fitted at once they can be taken for each other, as far as calls of the one kind
-    weigh more than those of the other. So a call's cost comes from the servers that began afresh. Without them, as
-    in a run that was interrupted, both must be fitted.
-    """
-    hours = [s.at / 3600 for s in calm]
-    if not run.afresh:
-        per_call, memory = fit([s.memory for s in calm], [float(s.calls) for s in calm], hours)
-        return per_call, memory
-    *full, empty = run.afresh
-    costs = [(one.memory - empty.memory) / (one.calls - empty.calls) for one in full]
-    per_call = Estimate(sum(costs) / len(costs), (max(costs) - min(costs)) / 2)
-    slope = fit([s.memory - per_call.value * s.calls for s in calm], hours)[0]
-    calls_per_hour = (calm[-1].calls - calm[0].calls) / (hours[-1] - hours[0])
-    return per_call, Estimate(slope.value, hypot(slope.margin, per_call.margin * calls_per_hour))
+def _per_call(beside: list[Afresh]) -> float:
+    """What a call costs, in bytes, told by servers that have not lived through the run."""
+    return fit([one.new_memory for one in beside], [float(one.new_calls) for one in beside])[0].value
 
 
 def _head(run: Run, kept: list[Sample], warm_up: float) -> list[str]:
@@ -121,7 +112,7 @@ def _head(run: Run, kept: list[Sample], warm_up: float) -> list[str]:
         f"{run.began_at}: {run.samples[-1].at:.0f} of {run.seconds:.0f} s, {len(kept)} samples after a warm-up of "
         f"{warm_up:.0f} s, {run.samples[-1].viewers} viewers",
         "",
-        f"{'slope per hour':36}{'':>10}{'95 % interval':>26}",
+        f"{'slope per hour':40}{'':>10}{'95 % interval':>26}",
     ]
 
 
@@ -136,19 +127,19 @@ def _row(name: str, slope: Estimate, unit: float) -> str:
         if slope.value < 0
         else "GROWS"
     )
-    return f"{name:36}{slope.value / unit:+10.2f}{interval:>26}   {told}"
+    return f"{name:40}{slope.value / unit:+10.2f}{interval:>26}   {told}"
 
 
-def _foot(run: Run, kept: list[Sample], per_call: Estimate) -> list[str]:
+def _foot(run: Run, kept: list[Sample], beside: list[Afresh], per_call: float) -> list[str]:
     last, every = kept[-1], kept[1].at - kept[0].at
     median, percent = max(s.median_ms for s in kept), max(s.slowest_percent_ms for s in kept)
     worst, behind = max(s.worst_ms for s in kept), max(s.behind for s in kept)
     lost = "not known, the run was interrupted" if run.lost is None else str(run.lost)
     return [
         "",
-        f"memory per call held  {per_call.value:,.0f} bytes ({per_call.low:,.0f} … {per_call.high:,.0f});"
-        f" {last.memory / MEGABYTE:.0f} MB with {last.calls} calls at the end",
-        *_beside_new_servers(run, kept),
+        f"memory                {_pairs([(one.memory, one.new_memory) for one in beside], 0)} MB, old and new;"
+        f" {per_call:,.0f} bytes a call, {last.calls} calls at the end",
+        f"heap                  {_pairs([(one.heap, one.new_heap) for one in beside], 2)} MB, old and new",
         f"webhook answers       p50 {median:.1f} ms, p99 {percent:.1f} ms, slowest {worst:.0f} ms,"
         f" each of the worst {every:.0f} s",
         f"acknowledged          {run.acknowledged} events; lost: {lost}",
@@ -158,9 +149,5 @@ def _foot(run: Run, kept: list[Sample], per_call: Estimate) -> list[str]:
     ]
 
 
-def _beside_new_servers(run: Run, kept: list[Sample]) -> list[str]:
-    if not run.afresh:
-        return []
-    *full, empty = sorted(run.afresh, key=lambda one: -one.calls)
-    memories = " ".join(f"{one.memory / MEGABYTE:.0f}" for one in full)
-    return [f"servers begun afresh  {memories} MB with the same calls, {empty.memory / MEGABYTE:.0f} MB with none"]
+def _pairs(pairs: list[tuple[int, int]], places: int) -> str:
+    return " ".join(f"{old / MEGABYTE:.{places}f}/{new / MEGABYTE:.{places}f}" for old, new in pairs)

@@ -95,7 +95,7 @@
   // By their ids, and the white space between them does not matter.
   function bringAround(old, fresh) {
     takeOuterAttributes(old, fresh);
-    const wanted = wantedIn(fresh);
+    const wanted = wantedIn(old, fresh);
     let moved = removeOthers(old, wanted);
     let at = old.firstElementChild;
     wanted.forEach(function (node, key) {
@@ -126,15 +126,33 @@
     }
   }
 
-  // What shall be there, in its order. A list may name them all (data-order) and bring those only that are new.
-  function wantedIn(fresh) {
+  // What shall be there, in its order. A list may tell how that differs (data-order) and bring those only that are new.
+  function wantedIn(old, fresh) {
     const order = fresh.getAttribute("data-order");
     const wanted = new Map();
-    if (order) order.split(" ").forEach(function (id) {
+    if (order) idsInOrder(old, order.split(" ")).forEach(function (id) {
       wanted.set(id, null);
     });
     for (let node = fresh.firstElementChild; node; node = node.nextElementSibling) wanted.set(node.id || node, node);
     return wanted;
+  }
+
+  // "a +3 -b": first a, then the next three of those that stand there and are not named; b goes (wallboard/orders.py).
+  function idsInOrder(old, words) {
+    const staying = [];
+    for (let node = old.firstElementChild; node; node = node.nextElementSibling) {
+      if (words.indexOf(node.id) < 0 && words.indexOf("-" + node.id) < 0) staying.push(node.id);
+    }
+    let ids = [];
+    let used = 0;
+    words.forEach(function (word) {
+      const run = word[0] === "+" ? Number(word.slice(1)) : 0;
+      if (run) ids = ids.concat(staying.slice(used, used + run));
+      else if (word[0] !== "-") ids.push(word);
+      used += run;
+    });
+    if (used !== staying.length) disagree();
+    return ids;
   }
 
   function removeOthers(old, wanted) {

@@ -9,10 +9,9 @@ import asyncio
 from contextlib import suppress
 from typing import Any
 
-from wallboard import application
 from wallboard.__main__ import main
 from wallboard.intake import Receipt
-from wallboard.journal import Delivery, JournalUnavailable
+from wallboard.journal import Delivery, JournalUnavailable, engines
 from wallboard.journal.sqlite import SqliteJournal
 
 
@@ -33,5 +32,5 @@ class HastyJournal(SqliteJournal):
 
 
 if __name__ == "__main__":
-    vars(application)["SqliteJournal"] = HastyJournal
+    vars(engines)["SqliteJournal"] = HastyJournal
     main(prog_name="python -m tests.hasty")

@@ -17,7 +17,7 @@ from random import Random
 from tests.torn import KEPT, NAME, NOW
 from wallboard.journal import Delivery
 from wallboard.journal.sqlite import SqliteJournal
-from wallboard.journal.upkeep import Upkeep
+from wallboard.journal.sqlite_upkeep import SqliteUpkeep
 
 SIZES = (0, 30, 300, 700, 1_900, 3_900, 4_096, 9_000, 30_000)
 MARK = re.compile(rb"<(\d{6})[/>]")
@@ -51,7 +51,7 @@ async def fill(journal: SqliteJournal, numbers: Iterator[int] | range, rng: Rand
 async def _purge(folder: Path, sequence: int) -> None:
     journal = SqliteJournal(folder / NAME)
     await journal.open(lambda entry: None)
-    upkeep = Upkeep(journal)
+    upkeep = SqliteUpkeep(journal)
     await upkeep.sweep()
     if journal.base.sequence < sequence:
         await upkeep.purge(sequence, "", NOW)

@@ -14,7 +14,6 @@ import pytest
 from wallboard import figures
 from wallboard.board import Board
 from wallboard.clock import Clock
-from wallboard.day.archive import Archive
 from wallboard.day.days import Days, Live
 from wallboard.day.explain import Standards, Terms
 from wallboard.day.history import Question, fold
@@ -28,6 +27,7 @@ from wallboard.intake import Intake
 from wallboard.journal import Delivery, Entry
 from wallboard.journal.rows import to_row
 from wallboard.journal.sqlite import SqliteJournal
+from wallboard.journal.sqlite_archive import SqliteArchive
 from wallboard.journal.store import Store
 from wallboard.parse import Reader
 from wallboard.rules import Rules
@@ -214,7 +214,7 @@ def test_whoever_asks_sees_all_that_was_heard_before(past: Past) -> None:
 
 
 def question(past: Past, day: date = MONDAY, **changed: object) -> Question:
-    asked = Question(path=past.path, day=day, until=FORGOTTEN_AT, rules=RULES, reader=READER)
+    asked = Question(archive=SqliteArchive(past.path), day=day, until=FORGOTTEN_AT, rules=RULES, reader=READER)
     return msgspec.structs.replace(asked, **changed)
 
 
@@ -247,7 +247,7 @@ def test_what_the_server_said_to_itself_changes_nothing_of_a_past_day(
     place = next(n for n, delivery in enumerate(deliveries) if delivery.received_at > noon)
     path = journal_of(tmp_path / "wallboard.db", [*deliveries[:place], saved, *deliveries[place:], stepped])
     until = later + timedelta(hours=1)
-    plain, said = fold(question(past, until=until)), fold(question(past, path=path, until=until))
+    plain, said = fold(question(past, until=until)), fold(question(past, archive=SqliteArchive(path), until=until))
     assert (plain[0], list(plain[1])) == (said[0], list(said[1]))
     assert "set aside" not in "".join(capfd.readouterr())
 
@@ -259,7 +259,7 @@ def test_events_of_a_past_day_that_came_a_week_late_count_in_it(past: Past, tmp_
     early = [delivery for delivery in deliveries if delivery.received_at < past.start + timedelta(hours=4)]
     rest = [msgspec.structs.replace(d, received_at=d.received_at + late) for d in deliveries[len(early) :]]
     path = journal_of(tmp_path / "wallboard.db", [*early, *rest])
-    _, rows = fold(question(past, path=path, until=FORGOTTEN_AT + late))
+    _, rows = fold(question(past, archive=SqliteArchive(path), until=FORGOTTEN_AT + late))
     board = past.heard(until=FORGOTTEN_AT)
     told = {key for key, row in sheet_of(board, MONDAY).rows.items() if not row.presumed}
     found = {row.key: row for row in rows}
@@ -287,7 +287,7 @@ def test_another_process_counts_the_same(past: Past) -> None:
 
 def test_a_day_whose_journal_cannot_be_read_says_so(past: Past, tmp_path: Path) -> None:
     async def count() -> None:
-        async for _ in recount(question(past, path=tmp_path / "none.db")):
+        async for _ in recount(question(past, archive=SqliteArchive(tmp_path / "none.db"))):
             pass
 
     with pytest.raises(RecountFailed, match="unable to open"):
@@ -305,9 +305,10 @@ def test_a_day_that_could_not_be_counted_is_tried_again_when_it_is_asked_for_aga
 
     async def ask_twice() -> None:
         path = tmp_path / "wallboard.db"
-        shelf = Shelf(Archive(path))
+        shelf = Shelf(SqliteArchive(path))
         days = Days(
-            Board(RULES), SqliteJournal(path), path, clock, READER, Standards, retention_days=30, shelf=shelf
+            Board(RULES), SqliteJournal(path), SqliteArchive(path), clock, READER, Standards,
+            retention_days=30, shelf=shelf,
         )
         with pytest.raises(RecountFailed, match="unable to open"):
             await ask(days)
@@ -341,13 +342,13 @@ def test_a_counting_that_is_broken_off_leaves_no_process(past: Past) -> None:
 def test_a_stretch_of_the_journal_is_found_by_its_times(past: Past) -> None:
     since = past.start + timedelta(hours=3)
     expected = [e for e in past.entries if since <= e.delivery.received_at < since + timedelta(hours=9)]
-    found = list(Archive(past.path).between(since, since + timedelta(hours=9)))
+    found = list(SqliteArchive(past.path).between(since, since + timedelta(hours=9)))
     assert [entry.sequence for entry in found] == [entry.sequence for entry in expected]
     assert len(found) > 500
 
 
 def test_before_and_after_all_entries_there_are_none(past: Past) -> None:
-    archive, hour = Archive(past.path), timedelta(hours=1)
+    archive, hour = SqliteArchive(past.path), timedelta(hours=1)
     assert list(archive.between(past.start - 2 * hour, past.start - hour)) == []
     assert list(archive.between(past.start + 90 * hour, past.start + 99 * hour)) == []
 

@@ -14,7 +14,7 @@ from wallboard.board import Board
 from wallboard.boards.definitions import Targets
 from wallboard.boards.kept import Boards
 from wallboard.clock import Clock
-from wallboard.feed import Feed
+from wallboard.feed import Feed, Viewer
 from wallboard.journal import Journal
 from wallboard.render import Renderer
 from wallboard.rules import Rules
@@ -29,7 +29,7 @@ class Ear:
         self.heard = b""
         self.broken = False
 
-    async def send(self, data: bytes, more: bool) -> None:
+    def hear(self, data: bytes) -> None:
         if self.broken:
             raise RuntimeError
         self.heard += data
@@ -50,7 +50,7 @@ def test_a_viewer_that_cannot_be_written_to_leaves_and_the_others_go_on() -> Non
     async def work() -> None:
         feed, ears = Feed(lambda: b"snapshot "), [Ear() for _ in range(9)]
         for ear in ears:
-            feed.join(ear.send)
+            feed.join(Viewer(feed, ear.hear))
         ears[4].broken = True
         await feed.publish(b"frame ")
         await feed.beat(b"beat")
@@ -76,7 +76,8 @@ def test_a_board_that_cannot_be_drawn_falls_silent_and_comes_back() -> None:
         source = Source(board, journal, Clock(), pen, Targets(), "build")
         screens = Screens(source, Boards(lambda: None))
         running = asyncio.create_task(screens.run(nothing))
-        screens.main.feed.join(ear.send)
+        feed = screens.main.feed
+        feed.join(Viewer(feed, ear.hear))
         await until(lambda: ear.heard.count(b"event: heartbeat") >= 1)
         pen.dry = True
         await until(lambda: screens.main.is_stuck)

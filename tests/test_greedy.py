@@ -41,7 +41,7 @@ def resident_kib(server: Server) -> int:
 
 
 async def open_to(server: Server) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    return await asyncio.open_connection("127.0.0.1", server.port)
+    return await asyncio.open_connection("127.0.0.1", server.port, limit=1 << 20)
 
 
 async def to_the_end(server: Server, *sent: bytes, pause: float = 0) -> tuple[bytes, float]:

@@ -19,7 +19,7 @@ from tests.torn import BODIES, FILES, KEPT, NAME, NOW, Damage, Opened, make, out
 from wallboard.journal import Delivery
 from wallboard.journal.rows import INSERT, to_row
 from wallboard.journal.sqlite import SqliteJournal
-from wallboard.journal.upkeep import Upkeep
+from wallboard.journal.sqlite_upkeep import SqliteUpkeep
 
 PURGED = 25
 
@@ -103,7 +103,7 @@ async def purge(folder: Path, *sequences: int) -> None:
     journal = SqliteJournal(folder / NAME)
     await journal.open(lambda entry: None)
     for sequence in sequences:
-        await Upkeep(journal).purge(sequence, "", NOW)
+        await SqliteUpkeep(journal).purge(sequence, "", NOW)
     await journal.close()
 
 
@@ -120,7 +120,7 @@ async def fill_and_purge(folder: Path, rng: Random, total: int) -> None:
     stands: set[int] = set()
     journal = SqliteJournal(folder / NAME)
     await journal.open(lambda entry: None)
-    upkeep, base = Upkeep(journal), 0
+    upkeep, base = SqliteUpkeep(journal), 0
     while journal.head < total:
         numbers = range(journal.head + 1, journal.head + 501)
         await purging.fill(journal, numbers, rng)
@@ -143,7 +143,7 @@ def test_while_another_program_reads_the_rest_is_scrubbed_later(tmp_path: Path) 
         reader = sqlite3.connect(tmp_path / NAME, isolation_level=None)
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM deliveries").fetchone()
-        deleting = asyncio.create_task(Upkeep(journal).purge(200, "", NOW))
+        deleting = asyncio.create_task(SqliteUpkeep(journal).purge(200, "", NOW))
         while journal.base.sequence < 200:
             await asyncio.sleep(0.01)
         await journal.append(Delivery(received_at=NOW, body=b"meanwhile"))

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from itertools import islice
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from wallboard.render import Renderer
+from wallboard.orders import steps
+from wallboard.render import PARTS, Renderer
 from wallboard.views import AgentTile, Board, CallRow, Footer, Hero, Lamp, Notice, Panel, Title, View, VisitTile
 
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
@@ -305,8 +309,10 @@ CHANGES = {
     "an event": (replace(BOARD, footer=replace(BOARD.footer, last_event_at_ms=2000)), ["board-received"]),
     "the message": (replace(BOARD, footer=replace(BOARD.footer, message="Hello")), ["board-message"]),
     "one agent": (with_agents(TALKING, agent("1002")), ["agent-1001"]),
-    "the order": (with_agents(agent("1002"), agent("1001")), ["agents"]),
-    "one more": (with_agents(agent("1001"), agent("1002"), agent("1003")), ["agents"]),
+    "the order": (with_agents(agent("1002"), agent("1001")), ["agents-tiles"]),
+    "one more": (with_agents(agent("1001"), agent("1002"), agent("1003")), ["agents-tiles"]),
+    "all others": (with_agents(agent("1004"), agent("1005")), ["agents"]),
+    "the last that goes": (with_agents(), ["agents"]),
     "a title": (with_panel(2, titled(BOARD.panels[2], text="Team")), ["agents-title"]),
     "a count": (with_panel(2, titled(BOARD.panels[2], total=9, hidden=7)), ["agents-title"]),
     "a panel that goes": (replace(BOARD, panels=BOARD.panels[1:]), ["board-floor"]),
@@ -343,5 +349,34 @@ def test_a_panel_that_gains_a_tile_does_not_say_the_others_again(renderer: Rende
     changed = replace(tiles[3], state="talking")
     sent = renderer.changes(with_agents(*tiles), with_agents(*tiles[:3], changed, *tiles[4:], agent("new")))
     tree = Tree(sent)
-    assert tree.having("data-order")[0]["data-order"] == " ".join(f"agent-{n}" for n in [*range(100, 130), "new"])
+    assert tree.having("data-order")[0]["data-order"] == "+30 agent-new"
     assert [mark["data-agent"] for mark in tree.having("data-agent")] == ["103", "new"]
+
+
+KEYS = st.lists(st.sampled_from("abcdefghijkl"), unique=True)
+
+
+@given(before=KEYS, after=KEYS)
+def test_an_order_told_in_steps_is_that_order(before: list[str], after: list[str]) -> None:
+    words = steps(before, after).split()
+    staying = iter([key for key in before if key not in words and f"-{key}" not in words])
+    order: list[str] = []
+    for word in words:
+        order += islice(staying, int(word)) if word.startswith("+") else [word] if word[0] != "-" else []
+    assert order == after
+    assert list(staying) == []
+    assert {word[1:] for word in words if word.startswith("-")} == {*before} - {*after}
+
+
+@pytest.mark.parametrize(("after", "told"), [
+    ("abcde", "+5"), ("bcdea", "+4 a"), ("eabcd", "e +4"), ("acbde", "+1 c +3"), ("abde", "+4 -c"),
+    ("xabc", "x +3 -d -e"), ("", "-a -b -c -d -e"),
+])  # fmt: skip
+def test_only_what_moves_is_named(after: str, told: str) -> None:
+    assert steps("abcde", after) == told
+
+
+def test_a_part_is_drawn_from_what_makes_it_be_sent() -> None:
+    """Its template is given nothing else, so none can show what would not be sent."""
+    shown = {name for parts in PARTS.values() for fields in parts.values() for name in fields}
+    assert shown == {*Hero.__struct_fields__, *Footer.__struct_fields__}

@@ -29,6 +29,7 @@ from wallboard.day.sheet import Sheet
 from wallboard.events import Place
 from wallboard.journal import Delivery
 from wallboard.journal.rows import to_row
+from wallboard.journal.sqlite_archive import SqliteArchive
 from wallboard.journal.store import Store
 from wallboard.parse import Reader
 from wallboard.rules import Rules
@@ -74,7 +75,7 @@ def fill(path: Path) -> dict[date, list[Delivery]]:
 
 
 def counted(path: Path, day: date) -> Sheet:
-    question = Question(path=path, day=day, until=datetime.now(UTC), rules=RULES, reader=READER)
+    question = Question(archive=SqliteArchive(path), day=day, until=datetime.now(UTC), rules=RULES, reader=READER)
     head, rows = fold(question)
     sheet = Sheet(day, Cuts.of(day, UTC, time(0)), Standards())
     sheet.agent_names = head.agent_names

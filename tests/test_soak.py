@@ -71,4 +71,4 @@ def test_a_short_run_reports_and_can_be_reported_again(tmp_path: Path) -> None:
     assert run.samples[-1].tasks > run.samples[-1].viewers > 0
     again = soak("--report", str(out))
     assert again.stdout in ended.stdout
-    assert "server memory beyond its calls" in again.stdout
+    assert "server memory over a new server's" in again.stdout

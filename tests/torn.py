@@ -22,7 +22,7 @@ import structlog
 
 from wallboard.journal import EVENTS_LOST, EVENTS_PURGED, Delivery, Entry
 from wallboard.journal.sqlite import SqliteJournal
-from wallboard.journal.upkeep import Upkeep
+from wallboard.journal.sqlite_upkeep import SqliteUpkeep
 
 NOW = datetime(2026, 11, 24, 1, 2, 3, tzinfo=UTC)
 NAME, KEPT = "wallboard.db", "board_saved"
@@ -81,7 +81,7 @@ def make(folder: Path, bodies: Sequence[bytes] = BODIES, *, stopped: bool = Fals
             await asyncio.gather(*map(journal.append, deliveries))
             if first == len(bodies) // 2:
                 if purged:
-                    await Upkeep(journal).purge(purged, "remains", NOW)
+                    await SqliteUpkeep(journal).purge(purged, "remains", NOW)
                 await journal.close()
                 await journal.open(lambda entry: None)
         if stopped:

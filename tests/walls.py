@@ -21,13 +21,15 @@ from wallboard.look import Look
 from wallboard.parse import Reader, Unrecognised
 from wallboard.render import Renderer
 from wallboard.rules import Rules
+from wallboard.statics import WALL
 from wallboard.tiles import compose
 
+STATIC = ROOT / "static"
 ADDRESS = "http://wall.example"
 RENDERER = Renderer(ROOT / "templates")
 _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 _LIVE = "document.documentElement.dataset.link = 'live'"
-"""Instead of static/keeper.js, which owns the connection."""
+"""Instead of static/keeper.js, which owns the connection; and of static/tv.js, which would report to the server."""
 
 
 def board_of(told: Iterable[dict[str, Any]], now: datetime) -> Board:
@@ -65,10 +67,9 @@ def _answer(route: Route, html: bytes) -> None:
     path = route.request.url.removeprefix(ADDRESS).partition("?")[0]
     if path == "/boards/main":
         route.fulfill(body=html, content_type="text/html; charset=utf-8")
-    elif path == "/static/keeper.js":
-        route.fulfill(body=_LIVE, content_type="text/javascript")
-    elif path == "/static/tv.js":  # it would report to the server
-        route.fulfill(body="", content_type="text/javascript")
+    elif path == "/static/wall.js":
+        scripts = [(STATIC / f"{name}.js").read_text() for name in WALL if name not in ("keeper", "tv")]
+        route.fulfill(body="\n".join([*scripts, _LIVE]), content_type="text/javascript")
     else:
         file = ROOT / path.lstrip("/")
         route.fulfill(body=file.read_bytes(), content_type=_TYPES[file.suffix])

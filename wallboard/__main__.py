@@ -10,6 +10,7 @@ import socket
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from datetime import date, datetime
 from functools import partial
 from pathlib import Path
@@ -22,13 +23,14 @@ import uvicorn
 from wallboard import __version__, control, replay, sender, simulator, workers
 from wallboard.application import create_app, settings_or_exit
 from wallboard.choices import rules_of
+from wallboard.clock import Clock
 from wallboard.connection import Connection, prepare
 from wallboard.demo import Feeding, addresses_of
 from wallboard.erasing import NoNumber
 from wallboard.forgetting import erase_offline
 from wallboard.journal import JournalError, JournalUnavailable
-from wallboard.journal.engines import migrated
-from wallboard.journal.upkeep import deleted
+from wallboard.journal.archive import ArchiveUnreadable
+from wallboard.journal.engines import Engine, engine_of
 from wallboard.people.operating import NoAccount, address_of, link_offline
 from wallboard.server import Server
 from wallboard.settings import Settings, SettingsError, read_settings
@@ -140,10 +142,7 @@ def check() -> None:
     settings = settings_or_exit(waits=False)
     click.echo(f"settings: fine (time zone {settings.time_zone}, {len(settings.pbx_tokens)} PBX token(s), "
                f"{len(settings.api_tokens)} API token(s))")  # fmt: skip
-    if not settings.is_sqlite:
-        click.echo("journal: PostgreSQL can be written")
-        return
-    click.echo(f"journal: {settings.sqlite_path} can be written")
+    click.echo(f"journal: {engine_of(settings.database_url).name} can be written")
     click.echo(f"retention: {_retention_words(settings)}")
 
 
@@ -155,7 +154,7 @@ def migrate_() -> None:
     """
     settings = _settings_or_exit()
     try:
-        said = migrated(settings.database_url)
+        said = engine_of(settings.database_url).migrated()
     except JournalError as error:
         _end(str(error))
     click.echo(f"journal: {said}")
@@ -165,7 +164,7 @@ def _retention_words(settings: Settings) -> str:
     """What is deleted when, and up to where it has been."""
     days = "day" if settings.retention_days == 1 else f"{settings.retention_days} days"
     said = f"calls of more than {days} ago are deleted"
-    base, is_clean = deleted(settings.sqlite_path.resolve())
+    base, is_clean = engine_of(settings.database_url).deleted()
     if not base:
         return f"{said}; none has been yet"
     return f"{said}; entries up to {base} are {'gone' if is_clean else 'going, which the next start ends'}"
@@ -179,10 +178,11 @@ def admin(name: str) -> None:
     It works while the server runs and while it does not.
     """
     settings = _settings_or_exit()
-    path = settings.sqlite_path.resolve()
+    clock = Clock()
+    engine = engine_of(settings.database_url, clock)
     try:
-        said = _ask(path, "link", {"name": name}) or {"code": asyncio.run(link_offline(path, name))}
-    except (NoAccount, JournalError, JournalUnavailable) as error:
+        said = _ask(engine, "link", {"name": name}) or {"code": asyncio.run(link_offline(engine, clock, name))}
+    except (NoAccount, JournalError, JournalUnavailable, ArchiveUnreadable) as error:
         _end(str(error))
     if "error" in said:
         _end(said["error"])
@@ -206,27 +206,31 @@ def forget(number: str) -> None:
 
 
 def _erase(settings: Settings, number: str) -> dict[str, Any]:
-    path = settings.sqlite_path.resolve()
+    clock = Clock()
+    engine = engine_of(settings.database_url, clock)
     try:
-        said = _ask(path, "forget", {"number": number})
+        said = _ask(engine, "forget", {"number": number})
         if said is None:
-            if not path.exists():
-                _end(f"DATABASE_URL: there is no journal at {path}.")
-            said = msgspec.to_builtins(asyncio.run(erase_offline(path, rules_of(settings), number)))
-    except (NoNumber, JournalError, JournalUnavailable) as error:
+            if engine.path is not None and not engine.path.exists():
+                _end(f"DATABASE_URL: there is no journal at {engine.path}.")
+            said = msgspec.to_builtins(asyncio.run(erase_offline(engine, clock, rules_of(settings), number)))
+    except (NoNumber, JournalError, JournalUnavailable, ArchiveUnreadable) as error:
         _end(str(error))
     if "error" in said:
         _end(said["error"])
     return said
 
 
-def _ask(path: Path, route: str, value: dict[str, Any]) -> dict[str, Any] | None:
-    """The running server's answer, as soon as it has replayed its journal; `None` where none runs."""
-    while True:
+def _ask(engine: Engine, route: str, value: dict[str, Any]) -> dict[str, Any] | None:
+    """The running server's answer, as soon as it has replayed its journal; `None` where none runs, or none need be
+    asked, for the database may be written beside it.
+    """
+    while engine.path is not None:
         try:
-            return control.ask(path, route, value)
+            return control.ask(engine.path, route, value)
         except control.Starting:
             time.sleep(0.5)
+    return None
 
 
 def _end(text: str) -> NoReturn:
@@ -281,10 +285,16 @@ def _work(settings: Settings, listening: socket.socket, keep_alive: int) -> None
         timeout_keep_alive=keep_alive,
         timeout_graceful_shutdown=FAREWELL_SECONDS,
     )
-    # On PostgreSQL a command is one more process beside the others, and asks none of them.
-    door = control.listen(settings.sqlite_path.resolve()) if settings.is_sqlite else None
-    ended = partial(control.remove, settings.sqlite_path.resolve(), door)
-    Server(config, ended).run(sockets=[listening, *([door] if door else [])])
+    door, shut = _operators_door(engine_of(settings.database_url))
+    Server(config, shut).run(sockets=[listening, *([door] if door else [])])
+
+
+def _operators_door(engine: Engine) -> tuple[socket.socket | None, Callable[[], None]]:
+    """Where commands reach this server, and what shuts it; `None` where they write beside it."""
+    if engine.path is None:
+        return None, lambda: None
+    door = control.listen(engine.path)
+    return door, partial(control.remove, engine.path, door)
 
 
 def _listen(settings: Settings) -> socket.socket:

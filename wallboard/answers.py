@@ -35,4 +35,5 @@ class Answers:
         finally:
             route = getattr(scope.get("route"), "path", None)
             took = round((time.monotonic() - started) * 1000, 1)
-            log.debug("answered", method=method, route=route, status=next(iter(statuses), None), ms=took)
+            status = next(iter(statuses), scope.get("state", {}).get("status"))  # a `Ready` one passes nobody
+            log.debug("answered", method=method, route=route, status=status, ms=took)

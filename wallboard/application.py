@@ -5,16 +5,14 @@ from __future__ import annotations
 import sys
 from functools import partial
 from pathlib import Path
-from typing import cast
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount
-from starlette.staticfiles import StaticFiles
 
-from wallboard.access.gate import PACKING, Gate, at_the_machine, machines, operators
+from wallboard.access.gate import Gate, at_the_machine, machines, operators
 from wallboard.access.origins import is_loopback
 from wallboard.access.visitors import visitor_of
 from wallboard.answers import Answers
@@ -30,7 +28,6 @@ from wallboard.callbacks.pages import CallbackPages
 from wallboard.choices import boards_of, defaults_of, rules_of
 from wallboard.clock import Clock
 from wallboard.control import OperatorsOnly, is_operator
-from wallboard.day.archive import Archive
 from wallboard.day.call_pages import CallPages
 from wallboard.day.days import Days
 from wallboard.day.explain import Standards
@@ -39,12 +36,10 @@ from wallboard.day.shelf import Shelf
 from wallboard.desk import Desk
 from wallboard.forgetting import Forgetting
 from wallboard.front import Front, descriptors
-from wallboard.intake import Intake, heard_by_all
-from wallboard.journal import JournalError
-from wallboard.journal.engines import check, journal_at
-from wallboard.journal.sqlite import SqliteJournal
-from wallboard.journal.upkeep import Upkeep
-from wallboard.life import invite, lifespan_of, take_boards
+from wallboard.intake import Intake, heard_by_all, heard_later
+from wallboard.journal import CALLER_ERASED, EVENTS_PURGED, JournalError
+from wallboard.journal.engines import engine_of
+from wallboard.life import invite, lifespan_of, start_anew, take_boards
 from wallboard.look import Look
 from wallboard.measure import standards_of
 from wallboard.now.pages import NowPages
@@ -69,6 +64,8 @@ from wallboard.screen import Source
 from wallboard.screens import Screens, build_of
 from wallboard.settings import Settings, SettingsError, read_settings, require_serving
 from wallboard.sights import Sights
+from wallboard.statics import Statics
+from wallboard.turned_away import TurnedAway
 from wallboard.tv.admitting import Admitting
 from wallboard.tv.enrolment import Enrolment
 from wallboard.tv.entrance import Entrance
@@ -79,7 +76,7 @@ from wallboard.tv.paired import PairedTvs
 from wallboard.tv.reports import TvReports
 from wallboard.tv.televisions import Televisions
 from wallboard.walls import OwnPagesOnly, Walls
-from wallboard.webhook import Door
+from wallboard.webhook import Door, Doorway
 
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATES, STATIC = ROOT / "templates", ROOT / "static"
@@ -94,7 +91,7 @@ def settings_or_exit(*, env_file: str | None = ".env", waits: bool = True, **ove
         settings = read_settings(env_file=env_file, **overrides)
         require_serving(settings)
         boards_of(settings)
-        check(settings.database_url)
+        engine_of(settings.database_url).check()
     except (SettingsError, JournalError) as error:
         if waits and isinstance(error, JournalError) and error.is_passing:
             return settings
@@ -108,27 +105,34 @@ def create_app(settings: Settings) -> Starlette:
     clock = Clock()
     renderer = Renderer(TEMPLATES)
     board = Board(rules_of(settings))
-    journal = journal_at(settings.database_url, clock)
+    engine = engine_of(settings.database_url, clock)
+    journal, archive, upkeep, commons = engine.journal, engine.archive, engine.upkeep, engine.commons
     defaults = defaults_of(settings)
     boards = Boards(lambda: boards_changed())
     source = Source(board, journal, clock, renderer, defaults, build_of(TEMPLATES, STATIC))
-    screens = Screens(source, boards)
+    screens = Screens(source, boards, commons)
     bell = Bell(screens.pulse)
-    paired = PairedTvs(lambda id: keys.look_anew(id))
+    paired = PairedTvs(lambda id: look_anew(id))
     keys = TvKeys(paired, boards, lambda key: gate.presence.dismiss(key), is_framed=bool(settings.frame_ancestors))
+    newcomers = Newcomers(commons=commons)
     reader = Reader(zone=settings.zone, components=settings.components)
 
     def changed() -> None:
         screens.changed()
         bell.ring()
 
+    def look_anew(id: str) -> None:
+        keys.look_anew(id)
+        if (tv := paired.get(id)) is not None:
+            newcomers.leave(tv.key)
+
     def boards_changed() -> None:
         screens.follow()
         keys.follow()
 
     people = People(clock, settings.secret_key, lambda key: gate.presence.dismiss(key))
-    remarks = heard_by_all(boards.remarks, people.remarks, paired.remarks)
-    archive = Archive(settings.sqlite_path.resolve())
+    erased_and_purged = heard_later(lambda: (retention.remarks, forgetting.remarks), CALLER_ERASED, EVENTS_PURGED)
+    remarks = heard_by_all(boards.remarks, people.remarks, paired.remarks, erased_and_purged)
     shelf = Shelf(archive)
     intake = Intake(reader, board, journal, clock, changed, remarks, shelf.placed)
     saving = Saving(intake, boards)
@@ -149,20 +153,21 @@ def create_app(settings: Settings) -> Starlette:
     days = Days(
         board,
         journal,
-        settings.sqlite_path,
+        archive,
         clock,
         reader,
         standards,
         retention_days=settings.retention_days,
         shelf=shelf,
     )
-    upkeep = Upkeep(cast(SqliteJournal, journal))
     retention = Retention(intake, journal, upkeep, days, shelf, clock)
     sights = Sights(boards, settings.recording_hosts)
     day_pages = DayPages(desk, days, sights)
     call_pages = CallPages(desk, days, archive, reader, clock, sights)
     now = NowPages(desk, renderer.environment, board, journal, clock, look, days, sights)
-    callbacks = CallbackPages(desk, renderer.environment, intake, journal, clock, sights)
+    callbacks = CallbackPages(
+        desk, renderer.environment, intake, journal, clock, sights, lambda: people.secret.derived("call-back list")
+    )
     door = Door(
         intake,
         settings.pbx_tokens,
@@ -173,12 +178,14 @@ def create_app(settings: Settings) -> Starlette:
     )
     reception = Reception(people, intake, clock, Attempts())
     who, times = Asking(settings.trusted_proxies), Times(clock, settings.zone)
-    newcomers, televisions, enrolment = Newcomers(), Televisions(), Enrolment(intake, paired)
+    enrolment = Enrolment(intake, paired)
+    televisions = Televisions(commons=commons, relay=lambda command: tv_pages.relay(command))
+    tv_pages = TvPages(televisions, paired, enrolment, boards, desk, screens.tell, screens.build)
     tvs = (
         Entrance(newcomers, keys, pages.draw, screens.build, lambda: intake.ready, who.address),
         Admitting(newcomers, enrolment, boards, desk),
         TvReports(televisions, keys, desk, screens.build),
-        TvPages(televisions, paired, enrolment, boards, desk, screens.tell, screens.build),
+        tv_pages,
     )
     doors = Doors(
         reception, people.cookies, who, pages.draw,
@@ -194,7 +201,8 @@ def create_app(settings: Settings) -> Starlette:
         desk, reception, who, times, {"api": len(settings.api_tokens), "pbx": len(settings.pbx_tokens)}
     )
     audit_pages = AuditPages(desk, people.audit, times)
-    forgetting = Forgetting(intake, upkeep, days, clock)
+    forgetting = Forgetting(intake, upkeep, days, clock, commons, start_anew)
+    turned_away = TurnedAway(intake, engine, commons)
     operating = Operating(reception)
     parts = (
         door, pages, doors, desk, now, callbacks, exchange, editor, day_pages, call_pages, *tvs, account_pages,
@@ -228,10 +236,11 @@ def create_app(settings: Settings) -> Starlette:
         routes=[
             *(gate.route(way) for part in parts for way in part.routes()),
             *(gate.route(way) for part in provider_doors for way in part.routes()),
-            Mount("/static", StaticFiles(directory=STATIC), middleware=[PACKING]),
+            Mount("/static", Statics(STATIC, screens.build)),
         ],
         middleware=[
             *told,
+            Middleware(Doorway, door=door),
             Middleware(Walls, ancestors=settings.frame_ancestors),
             Middleware(OwnPagesOnly),
             Middleware(OperatorsOnly),
@@ -240,13 +249,19 @@ def create_app(settings: Settings) -> Starlette:
         lifespan=lifespan_of(
             intake,
             journal,
+            commons,
             screens,
             bell,
             front,
             days,
-            retention if settings.is_sqlite else None,
+            retention,
             people,
-            (partial(take_boards, settings, saving), partial(invite, settings, reception)),
+            turned_away,
+            (
+                partial(take_boards, settings, saving, upkeep),
+                partial(invite, settings, reception, upkeep),
+                forgetting.run,
+            ),
         ),
     )
     app.router.redirect_slashes = False

@@ -23,7 +23,9 @@ from wallboard.meaning import OfferState
 from wallboard.namesakes import Namesakes
 from wallboard.rules import Rules
 from wallboard.shelves import Shelves
-from wallboard.totals import Contribution, Day, contribution
+from wallboard.standing import Standing, Standings, stands
+from wallboard.totals import AgentPart, Contribution, Day, contribution
+from wallboard.touched import Touched
 from wallboard.usual import Pbx, PbxTold
 
 _AGENT_REMEMBERED = timedelta(days=7)
@@ -56,6 +58,8 @@ class Board:
         self.pbx = Pbx(rules.zone)
         self.book = Book()
         self.callers = Callers(rules.country, rules.thresholds.short_abandon_ms)
+        self.touched = Touched()
+        self._standings, self._stood = Standings(), -1
         self._names = Names()
         self._namesakes = Namesakes()
         self._newest_day: date | None = None
@@ -67,14 +71,15 @@ class Board:
         self._most_behind = 1
         self._over: OrderedDict[str, Call] = OrderedDict()
         self._looked_at: deque[Call] = deque()
-        self._quarter = (_NEVER, _NEVER, date.min)
+        self._quarter = self._page = (_NEVER, _NEVER, date.min)
 
     # --- applying ------------------------------------------------------------------------------------
 
     def apply(self, event: AnyEvent) -> bool:
         """Folds one event in; False if it was a redelivery that told nothing."""
         at = self.last_event_at = event.received_at
-        self._turn_day(at)
+        if not self._page[0] <= at < self._page[1]:
+            self._turn_day(at)
         event = self._names.within(event)
         call = self._namesakes.call_of(event)
         self.pbx.hear(event, begins_call=call is None)
@@ -84,6 +89,7 @@ class Board:
             self.calls[call.key] = call
         elif call.is_at_rest:
             self._wake(call)
+        self.touched.call(call.key)
         news = self._hear(call, event)
         self._set_phones(call, call.phones(), at)
         self._behind.pop(call.key, None)
@@ -111,7 +117,8 @@ class Board:
         """While nobody looks, sums and shelves follow a call once for many of its events; `settle` brings all up."""
         self._most_behind = _MOST_BEHIND
         try:
-            yield
+            with self.touched.off():
+                yield
         finally:
             self._most_behind = 1
 
@@ -121,8 +128,8 @@ class Board:
 
     def catch_up(self) -> None:
         """Brings sums, shelves and callers up to what the calls have heard; should it raise, the rest stays behind."""
-        while self._behind:
-            call = self._behind.pop(next(iter(self._behind)))
+        for key in list(self._behind):  # not popped from its front: that looks at all that was popped before
+            call = self._behind.pop(key)
             if call.key in self._news:
                 self._news.discard(call.key)
                 self._count(call)
@@ -139,16 +146,24 @@ class Board:
         if isinstance(event, OfferEvent):
             agent = self.agents.get(event.agent)
             if agent is None:
-                agent = self.agents[event.agent] = Agent(event.agent, event.received_at)
-            agent.name = event.agent_name or agent.name
+                agent = self._new_agent(event.agent, event.received_at)
+            if event.agent_name and event.agent_name != agent.name:
+                agent.name = event.agent_name
+                self.touched.everything()
             agent.heard_at = event.received_at
-            self.places.update(dict.fromkeys(event.places, event.received_at))
+            for heard in event.places:
+                self.places[heard] = event.received_at
         elif isinstance(event, Summarised):
             self.places[event.place] = event.received_at
         elif isinstance(event, ComponentPassed):
             for place in (event.entered, event.timed_out):
                 if place is not None:
                     self.places.setdefault(place, event.received_at)
+
+    def _new_agent(self, key: str, at: datetime) -> Agent:
+        agent = self.agents[key] = Agent(key, at)
+        self.touched.everything()
+        return agent
 
     def _count(self, call: Call) -> None:
         day, after = self._day_of(call.started_at), contribution(call)
@@ -159,9 +174,15 @@ class Board:
         same = frozenset(before[1].agents).intersection(after.agents) if before and before[0] == day else frozenset()
         if before is not None:
             self.day(before[0]).move(call.key, before[1], -1, same)
+            self._touch(before[1], same)
         self.day(day).move(call.key, after, 1, same)
+        self._touch(after, same)
         self.day(day).call_ids.add(call.key)
         self._contributions[call.key] = (day, after)
+
+    def _touch(self, part: Contribution, same: Set[AgentPart]) -> None:
+        self.touched.places(visit.place for visit in part.visits)
+        self.touched.agents(agent.agent for agent in part.agents if agent not in same)
 
     def _count_voicemail(self, call: Call, event: VoicemailLeft) -> None:
         key = (call.key, event.recorded_at)
@@ -204,6 +225,7 @@ class Board:
     def lose(self, lost: int, noticed_at: datetime) -> None:
         """The journal was found damaged, and `lost` entries of it are gone: the numbers are too small by them."""
         self.day(self.rules.day_of(noticed_at)).losses.append(lost)
+        self.touched.everything()
 
     # --- what is live --------------------------------------------------------------------------------
 
@@ -244,10 +266,12 @@ class Board:
         for key in call.offers:
             agent = self.agents.get(key)
             if agent is None:
-                agent = self.agents[key] = Agent(key, at)
-            was_busy = bool(agent.calls)
-            if key in phones:
-                agent.calls[call.key] = phones[key]
+                agent = self._new_agent(key, at)
+            was_busy, phone = bool(agent.calls), phones.get(key)
+            if phone != agent.calls.get(call.key):
+                self.touched.agent(key)
+            if phone is not None:
+                agent.calls[call.key] = phone
             else:
                 agent.calls.pop(call.key, None)
             if not agent.calls and (was_busy or agent.idle_since is None):
@@ -257,11 +281,30 @@ class Board:
         """Presumes ended what has been silent for too long at `now`, and takes that back where it was not."""
         self.catch_up()
         for call, ended_at in self._shelves.settle(now):
+            self.touched.call(call.key)
             self._count_presumed(call, -1 if ended_at is None else 1)
             if ended_at is None:
                 self._set_phones(call, call.phones(), call.last_received_at)
             else:
                 self._set_phones(call, {}, ended_at)
+        self._stand()
+
+    def _stand(self) -> None:
+        """Lets the calls that were touched stand where they stand now."""
+        touches, self._stood = self.touched.since(self._stood), self.touched.revision
+        if touches is None:
+            self._standings = Standings()
+            for call in self._shelves.live:
+                self._standings.move(call.key, stands(call))
+            return
+        for key in touches.calls:
+            call = self.calls[key]
+            self.touched.places(self._standings.move(key, stands(call) if self.is_live(call) else ()))
+
+    @property
+    def standing(self) -> dict[Place, Standing]:
+        """How each place stands where anybody does, as of the last `settle`."""
+        return self._standings.by_place
 
     def _count_presumed(self, call: Call, by: int) -> None:
         day = self._day_counted(call)
@@ -279,6 +322,10 @@ class Board:
     def presumed_calls(self) -> list[Call]:
         """Every call presumed ended, as of the last `settle`; newest first."""
         return sorted(self._shelves.presumed, key=lambda call: (call.last_received_at, call.key), reverse=True)
+
+    def is_live(self, call: Call) -> bool:
+        """Whether it rings, waits or talks, as of the last `settle`."""
+        return self._shelves.is_live(call)
 
     def is_presumed(self, call: Call) -> bool:
         return self._shelves.is_presumed(call)
@@ -314,7 +361,8 @@ class Board:
         self.pbx.step_clock(by)
         self.book.step_clock(by)
         self.callers.step_clock(by)
-        self._newest_day = None
+        self._newest_day, self._page = None, (_NEVER, _NEVER, date.min)
+        self.touched.everything()
 
     def _count_anew(self, call: Call) -> None:
         """Counts a call whose day may be another one now."""
@@ -340,6 +388,7 @@ class Board:
 
     def take_up(self, told: Told) -> None:
         """Goes on, before the first event, from what an earlier board knew whose events are deleted."""
+        self.touched.everything()
         self.last_event_at = told.last_event_at
         for known in told.agents:
             agent = self.agents[known.key] = Agent(known.key, known.heard_at)
@@ -356,6 +405,7 @@ class Board:
 
     def erase(self, ids: Set[str], is_theirs: Callable[[str | None], bool]) -> None:
         """Forgets whose the calls of these ids were; the numbers stay."""
+        self.touched.everything()
         for call in [known for known in self.calls.values() if known.id in ids]:
             was_at_rest = call.is_at_rest
             if was_at_rest:
@@ -368,10 +418,11 @@ class Board:
     # --- forgetting ----------------------------------------------------------------------------------
 
     def _turn_day(self, received_at: datetime) -> None:
-        day = self._day_of(received_at)
+        day, self._page = self._day_of(received_at), self._quarter
         if self._newest_day is not None and day <= self._newest_day:
             return
         self.catch_up()
+        self.touched.everything()
         self._newest_day = day
         for old in [known for known in self.days if known < day - timedelta(days=1)]:
             self._forget_day(old, received_at)
@@ -382,6 +433,7 @@ class Board:
         self.callers.forget_marks(received_at)
 
     def _forget_day(self, day: date, at: datetime) -> None:
+        self.touched.everything()
         for call_id in self.days[day].call_ids:
             call = self.calls.get(call_id)
             if call is None or self._day_counted(call) != day:

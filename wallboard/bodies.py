@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from hashlib import blake2b
 from itertools import chain
 from typing import Any
@@ -22,17 +21,28 @@ class Unreadable(Exception):
 
 def decode(raw: bytes) -> list[Body]:
     """The event objects of one body, an array of events being several; `Unreadable` tells what is wrong."""
-    body = _plain(raw)
+    body = _flat(raw) or _plain(raw)
     return _examined(raw) if body is None else [body]
 
 
+def _flat(raw: bytes) -> Body | None:
+    """What nearly every body is, in a third of the time again: an object of texts and whole numbers only."""
+    if b"\\" in raw:
+        return None
+    try:
+        body: Body = _FLAT.decode(raw)
+        return body if _ENCODED.encode(body).count(b'"') == raw.count(b'"') else None
+    except (msgspec.MsgspecError, UnicodeDecodeError, OverflowError):
+        return None
+
+
 def _plain(raw: bytes) -> Body | None:
-    """What nearly every body is, four times as fast: one object without an escape. `None` if it may be anything else.
+    """What most others are: one object without an escape. `None` if it may be anything else.
 
     msgspec is as strict as we are, but of duplicate keys it keeps the last: then fewer quotation marks come out of it
     than went in. And it makes a fraction of a number beyond 64 bits, so whatever may be one goes the long way.
     """
-    if b"\\" in raw or raw.count(b"{") + raw.count(b"[") > DEEPEST or _LONG_NUMBER.search(raw):
+    if b"\\" in raw or raw.count(b"{") + raw.count(b"[") > DEEPEST or _LONG_NUMBER in raw.translate(_DIGITS):
         return None
     try:
         body = _PLAIN.decode(raw)
@@ -88,7 +98,8 @@ def _integer(digits: str) -> int | float:
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant, parse_int=_integer)
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
-_LONG_NUMBER = re.compile(rb"[0-9]{19}")
+_DIGITS, _LONG_NUMBER = bytes.maketrans(b"123456789", b"0" * 9), b"0" * 19
+_FLAT = msgspec.json.Decoder(dict[str, str | int | None])
 _PLAIN, _ENCODED = msgspec.json.Decoder(Body), msgspec.json.Encoder()
 _SORTED = msgspec.msgpack.Encoder(order="sorted")
 

@@ -72,8 +72,7 @@ class Call(Meaning):
         self.components: tuple[str, ...] = ()
         self.recording: str | None = None
         self._folded: bytes | None = None
-        self._answers = NOBODY
-        self._settle()
+        self._begin()
 
     # --- resting -------------------------------------------------------------------------------------
 
@@ -87,19 +86,20 @@ class Call(Meaning):
         were looked at last; the others are folded up again.
         """
         self._looked_at = looked_at
-        kept = Kept(
-            heard=self.heard,
-            known_at=self.known_at,
-            caller_number=self.caller_number,
-            caller_name=self.caller_name,
-            dialled_number=self.dialled_number,
-            offers=kept_offers(self.offers.values()),
-            visits=kept_visits(self.visits.values()),
-            standing=self.standing,
-            components=self.components,
-            recording=self.recording,
+        self._folded = fold(
+            Kept(
+                self.heard,
+                self.known_at,
+                self.caller_number,
+                self.caller_name,
+                self.dialled_number,
+                kept_offers(self.offers.values()),
+                kept_visits(self.visits.values()),
+                self.standing,
+                self.components,
+                self.recording,
+            )
         )
-        self._folded = fold(kept)
         self.lay_off()
 
     def wake(self) -> None:
@@ -112,8 +112,11 @@ class Call(Meaning):
 
     def lay_off(self) -> None:
         """Lets go of what is folded up."""
-        for name in _LAID_OFF:
-            delattr(self, name)
+        # One by one, and not by name: all of them take as long as two by `delattr`.
+        del self.caller_name, self.caller_number, self.components, self.dialled_number, self.heard, self.known_at
+        del self.offers, self.recording, self.standing, self.visits
+        del self._answered, self._answerers, self._answers, self._has_fresh_answers, self._is_answered
+        del self._ringing, self._summed_up, self._talking
         self.__class__ = AtRest
 
     def _take_up(self, folded: bytes) -> None:
@@ -130,7 +133,8 @@ class Call(Meaning):
 
     def hear(self, event: AnyEvent) -> bool:
         """Takes one event in; False if it is a redelivery that told nothing."""
-        self.wake()
+        if self._folded is not None:
+            self.wake()
         self.last_received_at = event.received_at
         known = event.fingerprint in self.heard
         if known and not (isinstance(event, Rang) and self._rings_again(event)):
@@ -160,9 +164,11 @@ class Call(Meaning):
         self.last_received_at = event.received_at
 
     def _note(self, event: AnyEvent) -> None:
-        if event.call_started_at is not None:
-            self.told_start_at = min(self.told_start_at or event.call_started_at, event.call_started_at)
-        self.known_at = min(self.known_at, event.known_at)
+        started_at = event.call_started_at
+        if started_at is not None and (self.told_start_at is None or started_at < self.told_start_at):
+            self.told_start_at = started_at
+        if (known_at := event.known_at) < self.known_at:
+            self.known_at = known_at
         self.caller_number = self.caller_number or event.caller_number
         self.caller_name = self.caller_name or event.caller_name
         self.dialled_number = self.dialled_number or event.dialled_number
@@ -208,7 +214,7 @@ class Call(Meaning):
         return visit
 
     def _ring(self, offer: Offer, event: Rang) -> None:
-        late_news = len({*offer.rings, event.fingerprint}) <= len(offer.ring_endings())
+        late_news = bool(offer.endings) and len({*offer.rings, event.fingerprint}) <= len(offer.ring_endings())
         again = event.fingerprint in offer.rings
         if not again:
             offer.rings += (event.fingerprint,)
@@ -280,7 +286,8 @@ class Call(Meaning):
                 offer.ringing_since = None
 
     def _is_closed(self, places: tuple[Place, ...]) -> bool:
-        return any(self.visits[place].summary or self.is_answered(place) for place in places if place in self.visits)
+        visits = self.visits
+        return any(visits[place].summary or self.is_answered(place) for place in places if place in visits)
 
     def step_clock(self, by: timedelta) -> bool:
         """Moves what was read from our own clock; True if the numbers hang on that, for want of the PBX's word."""

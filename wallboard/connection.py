@@ -18,6 +18,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from wallboard.control import mark
+from wallboard.feed import Feed
 from wallboard.front import Front
 from wallboard.refusals import (
     LARGEST_HEAD,
@@ -30,11 +31,14 @@ from wallboard.refusals import (
     Refusal,
     written,
 )
+from wallboard.watching import Watching
 
 FIRST_BYTE_SECONDS = 20
 """Browsers open connections before they need them; longer than this they do without one."""
 STALLED_SECONDS = 20
-"""Without any reading on the other side; and for what was handed over in one piece to be gone."""
+"""Without any reading on the other side; and for what was handed over in one piece to be gone, of a stream's for a
+piece of it."""
+_LOOK_SECONDS = STALLED_SECONDS / 4
 LAST_WORDS_SECONDS = 1
 MOST_WAITING = 16
 """Requests sent ahead on one connection, before the answer to an earlier one: each costs some kilobytes."""
@@ -61,6 +65,11 @@ def prepare(listening: socket.socket) -> None:
 class Connection(HttpToolsProtocol):
     """uvicorn's protocol with an end to its patience. The lifespan's state must hold the `front`."""
 
+    __slots__ = (
+        "_deadline", "_front", "_head", "_head_size", "_held", "_is_deaf", "_receiving", "_served", "_since", "_stall",
+        "_unsent", "_watching", "_went", "is_operators",
+    )  # fmt: skip
+
     def __init__(
         self,
         config: Config,
@@ -80,6 +89,9 @@ class Connection(HttpToolsProtocol):
         self._held = 0  # bytes that the parser has been given since it last gave something back
         self._served: RequestResponseCycle | None = None  # `cycle` is the last to have come, others may wait before it
         self._is_deaf = False  # after what was sent too far ahead: the connection ends with the last answer
+        self._watching: Watching | None = None
+        self._went: Callable[[Connection], None] | None = None  # is told when the stream is over
+        self._unsent, self._since = 0, 0.0  # bytes that were left when a piece of them had last gone, and when
 
     @property
     def stalled(self) -> bool:
@@ -87,6 +99,25 @@ class Connection(HttpToolsProtocol):
 
     def evict(self) -> None:
         self.transport.abort()
+
+    def watch(self, feed: Feed, went: Callable[[Connection], None]) -> bool:
+        """Writes the feed's frames from now on and lets go of the request, whose head has been sent.
+
+        False where something else came or is on its way: then the request must stay.
+        """
+        cycle = self._served
+        if cycle is None or cycle is not self.cycle or self._receiving or self.pipeline:
+            return False
+        if self.stalled or cycle.disconnected or not cycle.chunked_encoding or self.transport.is_closing():
+            return False
+        cycle.response_complete = True  # for uvicorn, which would miss the end of the answer
+        watching = Watching(feed, self.transport, keep_alive=cycle.keep_alive, ended=self.on_response_complete)
+        self._watching, self._went = watching, went
+        self.cycle = self._served = watching  # type: ignore[assignment]
+        self.scope = self.headers = None  # type: ignore[assignment]
+        self.flow.resume_reading()  # or nobody would notice that the viewer leaves
+        feed.join(watching)
+        return True
 
     # --- what the loop calls
 
@@ -98,6 +129,7 @@ class Connection(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._front.left(self)
+        self._stop_watching()
         self._clear_deadline()
         self._end_stall()
         self._unset_keepalive_if_required()
@@ -122,11 +154,16 @@ class Connection(HttpToolsProtocol):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._stall = self.loop.call_later(STALLED_SECONDS, self.transport.abort)
+        self._unsent, self._since = self.transport.get_write_buffer_size(), self.loop.time()
+        self._stall = self.loop.call_later(_LOOK_SECONDS, self._look_for_progress)
+        if self._watching is not None:
+            self._watching.hold()
 
     def resume_writing(self) -> None:
         super().resume_writing()
         self._end_stall()
+        if self._watching is not None:
+            self._watching.resume()
 
     def shutdown(self) -> None:
         """uvicorn is stopping: half a request is turned away, and who does not read is not waited for."""
@@ -175,7 +212,22 @@ class Connection(HttpToolsProtocol):
 
     # --- what the answers call
 
+    def answer(self, status_line: bytes, rest: bytes) -> bool:
+        """See `ready.Line`: uvicorn's own way of sending, in one piece and with nothing left to look at."""
+        served = self._served
+        if served is None or served.response_started or not served.keep_alive or self.flow.write_paused:
+            return False
+        served.waiting_for_100_continue = False
+        if not served.disconnected:
+            served.response_started = served.response_complete = True
+            own = [b"%b: %b\r\n" % header for header in served.default_headers]
+            self.transport.write(b"".join((status_line, *own, rest)))
+            served.message_event.set()
+            served.on_response()
+        return True
+
     def on_response_complete(self) -> None:
+        self._stop_watching()
         super().on_response_complete()
         self._front.answered(self)
 
@@ -236,6 +288,16 @@ class Connection(HttpToolsProtocol):
         else:
             self.transport.abort()
 
+    def _look_for_progress(self) -> None:
+        """What a stream's viewer has not taken is shared by many, and may stay as long as pieces of it go."""
+        unsent = self.transport.get_write_buffer_size()
+        if self._watching is not None and self._unsent - unsent >= _PIECE:
+            self._unsent, self._since = unsent, self.loop.time()
+        if self.loop.time() - self._since >= STALLED_SECONDS:
+            self.transport.abort()
+            return
+        self._stall = self.loop.call_later(_LOOK_SECONDS, self._look_for_progress)
+
     def _end_stall(self) -> None:
         if self._stall is not None:
             self._stall.cancel()
@@ -244,6 +306,14 @@ class Connection(HttpToolsProtocol):
     def _abort_if_stalled(self) -> None:
         if self.stalled:
             self.transport.abort()
+
+    def _stop_watching(self) -> None:
+        watching, went = self._watching, self._went
+        self._watching = self._went = None
+        if watching is not None:
+            watching.leave()
+        if went is not None:
+            went(self)
 
     # --- refusing
 

@@ -13,14 +13,14 @@ import msgspec
 Direction = Literal["inbound", "outbound"]
 
 
-class Place(msgspec.Struct, frozen=True, order=True, cache_hash=True, array_like=True):
+class Place(msgspec.Struct, frozen=True, order=True, cache_hash=True, array_like=True, gc=False):
     """A queue or a ring group, by the name that the PBX gives it."""
 
     kind: Literal["queue", "ring_group"]
     name: str
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+class Event(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     """What every event carries.
 
     `fingerprint` is the same for two bodies of the same content. It tells a redelivery from news, but not
@@ -41,7 +41,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
         return self.received_at
 
 
-class OfferEvent(Event, frozen=True, kw_only=True):
+class OfferEvent(Event, frozen=True, kw_only=True, gc=False):
     """News of one agent's part in a call; `agent` is the number, or the name where there is none."""
 
     direction: Direction
@@ -50,17 +50,17 @@ class OfferEvent(Event, frozen=True, kw_only=True):
     places: tuple[Place, ...] = ()
 
 
-class Rang(OfferEvent, frozen=True, kw_only=True):
+class Rang(OfferEvent, frozen=True, kw_only=True, gc=False):
     """An agent's phone began to ring (or, outbound, to dial)."""
 
 
-class Answered(OfferEvent, frozen=True, kw_only=True):
+class Answered(OfferEvent, frozen=True, kw_only=True, gc=False):
     """The agent (or, outbound, the called party) answered."""
 
     connected_at: datetime | None
 
 
-class Completed(OfferEvent, frozen=True, kw_only=True):
+class Completed(OfferEvent, frozen=True, kw_only=True, gc=False):
     """A ring or a talk of one agent ended; `call_duration_ms` counts from the call's start."""
 
     connected_at: datetime | None
@@ -68,7 +68,7 @@ class Completed(OfferEvent, frozen=True, kw_only=True):
     talk_ms: int | None
 
 
-class Summarised(Event, frozen=True, kw_only=True):
+class Summarised(Event, frozen=True, kw_only=True, gc=False):
     """The PBX's last word on a visit; `status` is lower case, or `None` where it was absent."""
 
     place: Place
@@ -80,7 +80,7 @@ class Summarised(Event, frozen=True, kw_only=True):
     talk_ms: int | None
 
 
-class VoicemailLeft(Event, frozen=True, kw_only=True):
+class VoicemailLeft(Event, frozen=True, kw_only=True, gc=False):
     """A caller left a voicemail in the box of `dialled_number`."""
 
     recorded_at: datetime | None
@@ -91,7 +91,7 @@ class VoicemailLeft(Event, frozen=True, kw_only=True):
         return self.recorded_at or self.received_at
 
 
-class Recorded(Event, frozen=True, kw_only=True):
+class Recorded(Event, frozen=True, kw_only=True, gc=False):
     """A recording of the call can be had at `link`."""
 
     link: str | None
@@ -102,7 +102,7 @@ class Recorded(Event, frozen=True, kw_only=True):
         return self.recorded_at or self.received_at
 
 
-class ComponentPassed(Event, frozen=True, kw_only=True):
+class ComponentPassed(Event, frozen=True, kw_only=True, gc=False):
     """A caller passed a Webhook object in the call flow; `entered` and `timed_out` say what it means, if known."""
 
     component: str

@@ -1,115 +1,78 @@
-"""Who is watching, and what has changed for whom; knows no call, no HTML and no HTTP.
+"""Who is watching, and what has changed for whom; knows no call, no HTML, and of HTTP only how a chunk is written.
 
-A frame is drawn once and its bytes are shared. It is handed over by one step of each viewer's own `send`: a
-viewer that keeps up costs a write to its socket and neither a task nor a queue. One that does not take what it
-is given is parked with that, costs nothing while it misses what comes, and gets the newest snapshot when it is
-back. So memory per viewer is bounded and nobody slows anybody. What is sent goes out in pieces, so that of a
-viewer that has stopped reading only a piece is held, and a frame for thousands is handed out some at a time.
+A frame is drawn once, framed once, and its bytes are shared: a viewer that keeps up costs the write to its socket and
+neither a task nor a queue. One that does not take what it is given says so by `hold`, costs nothing while it misses
+what comes, and gets the newest snapshot when it is back. So memory per viewer is bounded and nobody slows anybody. A
+frame for thousands is handed out some at a time.
 """
 
 from __future__ import annotations
 
 import asyncio
-import types
-from collections.abc import Callable, Coroutine, Generator, Iterator
-from typing import Any
+from collections.abc import Callable
+from contextlib import suppress
 
 import structlog
 from sse_starlette.event import ServerSentEvent
 
 from wallboard.logs import traced
 
-_PIECE = 16 * 1024
 _WRITTEN_A_TURN = 64
 log = structlog.get_logger()
 
-Send = Callable[[bytes, bool], Coroutine[Any, Any, None]]
-"""Writes some bytes to one viewer; True if more will follow. It waits as long as the viewer does not read."""
+Write = Callable[[bytes], None]
 
 
 def message(event: str, data: bytes, id: str | None = None) -> bytes:
-    """One server-sent event."""
-    return ServerSentEvent(data.decode(), event=event, id=id, sep="\n").encode()
+    """One server-sent event, as a chunk of HTTP/1.1."""
+    said = ServerSentEvent(data.decode(), event=event, id=id, sep="\n").encode()
+    return b"%x\r\n%b\r\n" % (len(said), said)
+
+
+def unframed(chunk: bytes) -> bytes:
+    """What `message` has framed, for whoever frames by himself."""
+    return chunk[chunk.index(b"\r\n") + 2 : -2]
 
 
 class Viewer:
-    """One open stream."""
+    """One open stream, to which `write` hands over any frame at once.
 
-    __slots__ = ("_feed", "_left", "_parked", "_send", "_shown")
+    Whoever makes it calls `hold` as soon as something has not gone, also in the midst of a write, and `resume` later.
+    """
 
-    def __init__(self, send: Send, feed: Feed) -> None:
-        self._send = send
+    __slots__ = ("_feed", "shown", "write")
+
+    def __init__(self, feed: Feed, write: Write) -> None:
         self._feed = feed
-        self._shown = -1  # the last of the feed's frames that it has been given, alone or in a snapshot
-        self._parked: asyncio.Task[None] | None = None
-        self._left = False
+        self.write = write
+        self.shown = -1
+        """The last of the feed's frames that it has been given, alone or in a snapshot."""
 
-    def offer(self, frame: bytes) -> None:
-        """The newest frame, unless a snapshot has shown it already."""
-        if self._shown != self._feed.frames:
-            self._shown = self._feed.frames
-            self.write(frame)
-
-    def write(self, data: bytes) -> None:
-        """Steps the writing here and now; only if that has to wait does it become a task."""
-        writing = self._write(data)
-        try:
-            blocked = writing.send(None)
-        except StopIteration:
-            return
+    def hold(self) -> None:
         self._feed.awake.discard(self)
-        self._parked = asyncio.create_task(_finish(writing, blocked))
-        self._parked.add_done_callback(self._unpark)
 
-    def catch_up(self) -> None:
-        """A snapshot if a frame was missed, and good-bye if it is time."""
-        if self._shown != self._feed.frames or self._feed.farewell is not None:
-            self.write(b"")
+    def resume(self) -> None:
+        self._feed.take_back(self)
 
     def leave(self) -> None:
         """Nobody is there any more."""
-        self._left = True
-        if self._parked is not None:
-            self._parked.cancel()
+        self._feed.leave(self)
 
-    async def _write(self, data: bytes) -> None:
-        for piece in _pieces(data):
-            await self._send(piece, True)
-        while self._shown != self._feed.frames:
-            self._shown = self._feed.frames
-            for piece in _pieces(self._feed.snapshot()):
-                await self._send(piece, True)
-        if self._feed.farewell is not None:
-            self._left = True
-            self._feed.awake.discard(self)
-            await self._send(self._feed.farewell, False)
+    def end(self, farewell: bytes) -> None:
+        """The last frame, or none, and then the end of the stream."""
+        self.leave()
+        if farewell:
+            self.write(farewell)
 
-    def _unpark(self, task: asyncio.Task[None]) -> None:
-        self._parked = None
-        if self._left or task.cancelled():
-            return
-        self._feed.awake.add(self)
-        if task.exception() is None:
-            self.catch_up()
-
-
-async def _finish(writing: Coroutine[Any, Any, None], blocked: object) -> None:
-    await _resumed(writing, blocked)
-
-
-@types.coroutine
-def _resumed(writing: Coroutine[Any, Any, None], blocked: object) -> Generator[Any, Any, None]:
-    """Goes on with a coroutine that was begun outside of any task and waits for the future `blocked`."""
-    try:
-        while True:
-            try:
-                value = yield blocked
-            except BaseException as error:  # noqa: BLE001 - a cancellation belongs to what is resumed
-                blocked = writing.throw(error)
-            else:
-                blocked = writing.send(value)
-    except StopIteration:
-        return
+    def catch_up(self) -> None:
+        """A snapshot if a frame was missed, and good-bye if it is time."""
+        feed = self._feed
+        if self.shown != feed.frames:
+            snapshot = feed.snapshot()
+            self.shown = feed.frames
+            self.write(snapshot)
+        if feed.farewell is not None and self in feed.awake:
+            self.end(feed.farewell)
 
 
 class Feed:
@@ -125,45 +88,68 @@ class Feed:
     def __len__(self) -> int:
         return len(self._viewers)
 
-    def join(self, send: Send) -> Viewer:
+    def join(self, viewer: Viewer) -> None:
         """A new viewer, which is sent a snapshot, then frames and heartbeats as they come."""
-        viewer = Viewer(send, self)
         self._viewers.add(viewer)
         self.awake.add(viewer)
-        viewer.catch_up()
-        return viewer
+        try:
+            viewer.catch_up()
+        except Exception:
+            self.leave(viewer)
+            raise
 
     def leave(self, viewer: Viewer) -> None:
         self._viewers.discard(viewer)
         self.awake.discard(viewer)
-        viewer.leave()
+
+    def take_back(self, viewer: Viewer) -> None:
+        """What it was given has gone; it may have missed something meanwhile."""
+        if viewer in self._viewers:
+            self.awake.add(viewer)
+            self._catch_up(viewer)
 
     async def publish(self, frame: bytes) -> None:
         """Hands the frame to all who watch now; whoever comes meanwhile gets a snapshot anyway."""
         self.frames += 1
-        await self._hand_out(lambda viewer: viewer.offer(frame))
+        await self._hand_out(frame, self.frames)
 
     async def beat(self, heartbeat: bytes) -> None:
-        await self._hand_out(lambda viewer: viewer.write(heartbeat))
+        await self._hand_out(heartbeat, None)
 
     def close(self, farewell: bytes) -> None:
         """Says good-bye to everybody, and to whoever comes later."""
         self.farewell = farewell
         for viewer in tuple(self.awake):
-            viewer.catch_up()
+            self._catch_up(viewer)
 
-    async def _hand_out(self, hand: Callable[[Viewer], None]) -> None:
-        for number, viewer in enumerate(tuple(self.awake), 1):
-            if viewer in self.awake:  # and has not fallen behind or left meanwhile
-                try:
-                    hand(viewer)
-                except Exception as error:  # noqa: BLE001 - one viewer's connection must not stop the board for all
-                    log.error("a viewer could not be written to", **traced(error))
-                    self.leave(viewer)
-            if number % _WRITTEN_A_TURN == 0:
+    async def _hand_out(self, frame: bytes, number: int | None) -> None:
+        """The frame of that number goes to nobody whom a snapshot has shown it already."""
+        everybody = tuple(self.awake)
+        for start in range(0, len(everybody), _WRITTEN_A_TURN):
+            if start:
                 await asyncio.sleep(0)
+            self._hand(frame, number, everybody[start : start + _WRITTEN_A_TURN])
 
+    def _hand(self, frame: bytes, number: int | None, some: tuple[Viewer, ...]) -> None:
+        awake = self.awake
+        for viewer in some:
+            if viewer not in awake or viewer.shown == number:  # has fallen behind or left meanwhile, or joined
+                continue
+            try:
+                if number is not None:
+                    viewer.shown = number
+                viewer.write(frame)
+            except Exception as error:  # noqa: BLE001 - one viewer's connection must not stop the board for all
+                self._give_up(viewer, error)
 
-def _pieces(data: bytes) -> Iterator[bytes]:
-    for start in range(0, len(data), _PIECE):
-        yield data[start : start + _PIECE]
+    def _catch_up(self, viewer: Viewer) -> None:
+        try:
+            viewer.catch_up()
+        except Exception as error:  # noqa: BLE001 - as above
+            self._give_up(viewer, error)
+
+    def _give_up(self, viewer: Viewer, error: Exception) -> None:
+        """The screen sees the end of its stream and comes again."""
+        log.error("a viewer could not be written to", **traced(error))
+        with suppress(Exception):
+            viewer.end(b"")

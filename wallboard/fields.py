@@ -20,7 +20,7 @@ LONGEST_AHEAD = timedelta(days=1)
 
 # The older dialect's names, accepted on any event (pbx-webhooks.md, last table).
 _OLD_TYPES = {"inbound_call_to_user": "user_inbound"}
-_OLD_NAMES = {
+OLD_NAMES = {
     "caller_id": "from_number",
     "caller_name": "from_name",
     "user_number": "exten",
@@ -36,31 +36,54 @@ _INVISIBLE = dict.fromkeys((0xFEFF, *(code for span in _UNSEEN for code in range
 def clean(text: str) -> str | None:
     """One line of at most 200 characters without control and bidi characters; `None` where nothing is left."""
     if text.isascii() and text.isprintable():  # nearly always, and most of the work
-        line = " ".join(text.split())[:LONGEST_TEXT].rstrip()
+        line = text.strip()
+        if "  " in line or len(line) > LONGEST_TEXT:
+            line = " ".join(line.split())[:LONGEST_TEXT].rstrip()
     else:
         line = " ".join(text.translate(_INVISIBLE).split())[:LONGEST_TEXT].rstrip()
-    return line if line and line.lower() != "null" else None
+    return line if line and (len(line) != 4 or line.lower() != "null") else None
 
 
 # The events of one call come close together, and say much the same; so they also share what they say.
 _cleaned = lru_cache(maxsize=4096)(clean)
 
 
-@lru_cache(maxsize=4096)
-def _moment(text: str, zone: tzinfo) -> datetime | None:
+def moment(text: str, zone: tzinfo) -> datetime | None:
     """In UTC; `zone` is that of a text without one."""
     try:
-        moment = datetime.fromisoformat(text)
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=zone)
-        return moment.astimezone(UTC)
+        at = datetime.fromisoformat(text)
+        if at.tzinfo is None:
+            at = at.replace(tzinfo=zone)
+        return at.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+
+
+_moment = lru_cache(maxsize=4096)(moment)
+
+
+def milliseconds(value: object) -> int | None:
+    """A duration that came in seconds, as a number or a numeric string."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        duration = round(float(value) * 1000)
+    except (ValueError, OverflowError):
+        return None
+    return duration if 0 <= duration <= LONGEST_DURATION_MS else None
 
 
 @lru_cache(maxsize=1024)
 def _place(kind: Literal["queue", "ring_group"], name: str) -> Place:
     return Place(kind, name)
+
+
+@lru_cache(maxsize=1024)
+def places(queue: str | None, group: str | None) -> tuple[Place, ...]:
+    """The visits that an event is about; the queue first."""
+    its = _place("queue", queue) if queue is not None else None
+    of_group = _place("ring_group", group) if group is not None else None
+    return tuple(place for place in (its, of_group) if place is not None)
 
 
 class Fields:
@@ -76,7 +99,7 @@ class Fields:
     def _value(self, name: str) -> object:
         value = self._body.get(name)
         if value is None or value == "" or value == "null":
-            old = _OLD_NAMES.get(name)
+            old = OLD_NAMES.get(name)
             value = self._body.get(old) if old else None
         return value
 
@@ -110,31 +133,18 @@ class Fields:
         text = self.text(name)
         if text is None:
             return None
-        moment = _moment(text, self._zone)
-        if moment is None:
-            return None
-        return moment if -LONGEST_AHEAD <= self._received_at - moment <= LONGEST_AGO else None
+        at = _moment(text, self._zone)
+        return at if at is None or -LONGEST_AHEAD <= self._received_at - at <= LONGEST_AGO else None
 
     def milliseconds(self, name: str) -> int | None:
         """A duration that came in seconds, as a number or a numeric string."""
-        value = self._value(name)
-        if isinstance(value, bool) or not isinstance(value, int | float | str):
-            return None
-        try:
-            duration = round(float(value) * 1000)
-        except (ValueError, OverflowError):
-            return None
-        return duration if 0 <= duration <= LONGEST_DURATION_MS else None
+        return milliseconds(self._value(name))
 
     def agent(self) -> str | None:
         return self.text("user_number") or self.text("user_name")
 
     def places(self) -> tuple[Place, ...]:
-        queue, group = self.text("queue_name"), self.text("ring_group_name")
-        if group is None:
-            return (_place("queue", queue),) if queue is not None else ()
-        named = _place("ring_group", group)
-        return (_place("queue", queue), named) if queue is not None else (named,)
+        return places(self.text("queue_name"), self.text("ring_group_name"))
 
     def common(self, received_at: datetime, mark: int) -> dict[str, Any]:
         return {

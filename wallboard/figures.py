@@ -7,9 +7,11 @@ never 100 %.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Protocol
 
 import msgspec
+from msgspec.structs import astuple
 
 from wallboard.settings import Formula
 from wallboard.totals import VisitSums
@@ -57,35 +59,49 @@ def _sum(names: tuple[str, ...], counts: Counts) -> int:
     return sum(getattr(counts, name) for name in names)
 
 
-class _Timed:
-    """The sums of some visits, their waits cut at so many seconds."""
+class Timed(msgspec.Struct, frozen=True, kw_only=True):
+    """The counts of some visits, their waits cut at so many seconds; of several places they are added."""
 
-    __slots__ = ("_seconds", "_sums", "abandoned", "answered", "short_abandoned", "unanswered")
+    offered: int = 0
+    answered: int = 0
+    abandoned: int = 0
+    unanswered: int = 0
+    short_abandoned: int = 0
+    answered_in_time: int = 0
+    abandoned_in_time: int = 0
+    abandoned_late: int = 0
 
-    def __init__(self, sums: VisitSums, seconds: int) -> None:
-        self.answered, self.abandoned, self.unanswered = sums.answered, sums.abandoned, sums.unanswered
-        self.short_abandoned = sums.short_abandoned
-        self._sums, self._seconds = sums, seconds
+    @classmethod
+    def of(cls, sums: VisitSums, seconds: int) -> Timed:
+        abandoned_in_time = sums.abandoned_waits.within(seconds)
+        return cls(
+            offered=sums.offered,
+            answered=sums.answered,
+            abandoned=sums.abandoned,
+            unanswered=sums.unanswered,
+            short_abandoned=sums.short_abandoned,
+            answered_in_time=sums.answered_waits.within(seconds),
+            abandoned_in_time=abandoned_in_time,
+            abandoned_late=sums.abandoned_waits.total - abandoned_in_time,
+        )
 
-    @property
-    def answered_in_time(self) -> int:
-        return self._sums.answered_waits.within(self._seconds)
-
-    @property
-    def abandoned_in_time(self) -> int:
-        return self._sums.abandoned_waits.within(self._seconds)
-
-    @property
-    def abandoned_late(self) -> int:
-        return self._sums.abandoned_waits.total - self.abandoned_in_time
+    @classmethod
+    def sum(cls, counts: Iterable[Timed]) -> Timed:
+        columns = zip(*map(astuple, counts), strict=True)
+        return cls(**dict(zip(cls.__struct_fields__, map(sum, columns), strict=False)))
 
 
 def service_level(sums: VisitSums, formula: Formula, seconds: int) -> float | None:
     """The share answered within `seconds`, 0 to 1."""
-    return share(LEVELS[formula], _Timed(sums, seconds))
+    return level(Timed.of(sums, seconds), formula)
 
 
-def abandon_rate(sums: VisitSums) -> float | None:
+def level(counts: Timed, formula: Formula) -> float | None:
+    """The same of waits that are cut already."""
+    return share(LEVELS[formula], counts)
+
+
+def abandon_rate(sums: VisitSums | Timed) -> float | None:
     """The share abandoned, 0 to 1; short abandons count on neither side."""
     return share(ABANDON_RATE, sums)
 

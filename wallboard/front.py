@@ -82,7 +82,7 @@ class Front:
     def recognise(self, scope: Mapping[str, Any]) -> None:
         """This request came with the PBX's token."""
         guest = _guest(scope)
-        if guest in self:
+        if guest not in self._pbx and guest in self:
             self._forget(guest)
             self._pbx.add(guest)
 

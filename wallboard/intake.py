@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
@@ -108,6 +108,18 @@ def heard_by_all(*folds: Mapping[str, Heed]) -> dict[str, Heed]:
     return {name: told(name) for fold in folds for name in fold}
 
 
+def heard_later(folds: Callable[[], Iterable[Mapping[str, Heed]]], *names: str) -> dict[str, Heed]:
+    """For folds that are not made yet: they are asked for when one of the remarks of these names is heard."""
+
+    def told(name: str) -> Heed:
+        def heed(said: dict[str, Any], at: datetime) -> None:
+            heard_by_all(*folds())[name](said, at)
+
+        return heed
+
+    return {name: told(name) for name in names}
+
+
 class Intake:
     """Takes bodies in. `changed` is called after every entry that was applied; `remarks` hear the server's own."""
 
@@ -131,6 +143,7 @@ class Intake:
         self.accepted = self.duplicates = self.unrecognised = 0
         self.quarantined = self.poisoned = self.refused = 0
         self.refused_at: datetime | None = None
+        self.refused_untold = 0
         self.types: dict[str, SeenType] = {}
         self.types_beyond = 0
         self.set_aside: deque[SetAside] = deque(maxlen=_SHOWN)
@@ -168,12 +181,15 @@ class Intake:
     async def accept(self, raw: bytes, meaning: str | None) -> Receipt:
         """Durable and on the board when it returns; Unreadable once it is in quarantine; JournalUnavailable."""
         refusal: str | None = None  # not the error itself: its traceback leads back to this frame
+        bodies: list[Body] | None = None
         try:
-            decode(raw)
+            bodies = decode(raw)
         except Unreadable as error:
             refusal = str(error)
+        if len(raw) > _SMALL:
+            bodies = None  # five thousand may be queued: they are not to be held twice
         await self.follow_clock()
-        delivery = Delivery(received_at=self._clock.now(), body=raw, meaning=meaning, refusal=refusal)
+        delivery = Delivery(received_at=self._clock.now(), body=raw, meaning=meaning, refusal=refusal, decoded=bodies)
         receipt: Receipt = await self._journal.append(delivery)
         if refusal is not None:
             raise Unreadable(refusal)
@@ -217,6 +233,7 @@ class Intake:
     def refuse(self) -> None:
         """Counts a body that came without a valid token."""
         self.refused += 1
+        self.refused_untold += 1
         self.refused_at = self._clock.now()
 
     def apply(self, entry: Entry) -> Receipt:
@@ -235,7 +252,7 @@ class Intake:
             return Receipt()
         meaning = self._meaning(entry)
         try:
-            bodies = decode(delivery.body)
+            bodies = decode(delivery.body) if delivery.decoded is None else delivery.decoded
         except Unreadable as error:
             bodies = []
             self._poison(entry, error)
@@ -253,7 +270,7 @@ class Intake:
             if remark in self._placed:
                 self._placed[remark](entry)
                 return
-            if remark in _OF_THE_JOURNAL:
+            if remark in _OF_THE_JOURNAL and remark not in self._remarks:
                 return
             self._remarks[remark](msgspec.json.decode(entry.delivery.body), entry.delivery.received_at)
         except Exception as error:  # noqa: BLE001 - the per-event guard

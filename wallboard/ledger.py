@@ -16,13 +16,23 @@ from typing import Literal
 import msgspec
 
 from wallboard.calls import Call
-from wallboard.events import Answered, AnyEvent, Completed, OfferEvent, Place, Summarised
+from wallboard.events import Answered, AnyEvent, Completed, Direction, OfferEvent, Place, Rang, Summarised
 from wallboard.offers import Visit, is_answer
 
 _INBOUND = ("user_inbound", "user_inbound_answered", "user_inbound_completed")
 _OUTBOUND = ("user_outbound", "user_outbound_answered", "user_outbound_completed")
 TRIGGERS = (*_INBOUND, "queue_call", "ring_group_call", *_OUTBOUND)
 """The PBX's triggers that other events of the same call can imply, by the vendor's names."""
+
+_OF_OFFERS: dict[tuple[type[OfferEvent], Direction], str] = {
+    (Rang, "inbound"): _INBOUND[0],
+    (Answered, "inbound"): _INBOUND[1],
+    (Completed, "inbound"): _INBOUND[2],
+    (Rang, "outbound"): _OUTBOUND[0],
+    (Answered, "outbound"): _OUTBOUND[1],
+    (Completed, "outbound"): _OUTBOUND[2],
+}
+_NONE: Counter[str] = Counter()  # never written to
 
 GRACE = timedelta(seconds=5)
 """How long after its last event a call that seems over may still bring the rest: bodies overtake each other."""
@@ -31,7 +41,7 @@ ENOUGH_TO_TELL = 5
 """So many missing of a trigger never seen, and none that came, is no accident."""
 
 
-class Account(msgspec.Struct, frozen=True, kw_only=True):
+class Account(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What one call that is over owed, trigger by trigger, each as often as it was owed."""
 
     expected: tuple[str, ...]
@@ -45,12 +55,12 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
 def account(call: Call) -> Account:
     """What `call` owed, were it over; a function of the set of its events, whatever their order."""
     of_offers, unheard = list(_owed_by_offers(call)), _unheard(call)
-    of_summaries = [(trigger, False) for trigger in _INBOUND for _ in set(unheard)]
+    of_summaries = [(trigger, False) for trigger in _INBOUND for _ in set(unheard)] if unheard else []
     owed = [*of_offers, *of_summaries, *_owed_by_visits(call)]
-    missing = tuple(trigger for trigger, came in owed if not came)
-    lost = Counter(trigger for trigger, came in of_offers if not came)
+    missing = tuple([trigger for trigger, came in owed if not came])
+    lost = Counter([trigger for trigger, came in of_offers if not came]) if missing else _NONE
     return Account(
-        expected=tuple(trigger for trigger, _ in owed),
+        expected=tuple([trigger for trigger, _ in owed]),
         missing=missing,
         without_end=bool(missing) and not _heard_an_end(call),
         summaries_without_offers=len(unheard),
@@ -195,8 +205,7 @@ def trigger_of(event: AnyEvent) -> str | None:
         return f"{event.place.kind}_call"
     if not isinstance(event, OfferEvent):
         return None
-    stage = 1 if isinstance(event, Answered) else 2 if isinstance(event, Completed) else 0
-    return (_INBOUND if event.direction == "inbound" else _OUTBOUND)[stage]
+    return _OF_OFFERS[event.__class__, event.direction]
 
 
 class Diagnosis(msgspec.Struct, frozen=True):

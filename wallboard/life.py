@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from datetime import timedelta
 from types import FrameType
 
 import structlog
@@ -16,10 +18,12 @@ from wallboard.access.origins import is_loopback
 from wallboard.bell import Bell
 from wallboard.boards.saving import Saving
 from wallboard.choices import boards_of
+from wallboard.commons import Commons
 from wallboard.day.days import Days
 from wallboard.front import Front
 from wallboard.intake import Intake
 from wallboard.journal import Journal, JournalError, JournalUnavailable
+from wallboard.journal.upkeep import Upkeep
 from wallboard.logs import set_up, traced
 from wallboard.people.accounts import FIRST
 from wallboard.people.folds import People
@@ -28,34 +32,37 @@ from wallboard.people.reception import AT_THE_COMMAND_LINE, Reception
 from wallboard.retention import Retention
 from wallboard.screens import Screens
 from wallboard.settings import Settings, SettingsError
+from wallboard.turned_away import TurnedAway
 
+_JUST_NOW = timedelta(minutes=1)
 log = structlog.get_logger()
 
 
 def lifespan_of(
     intake: Intake,
     journal: Journal,
+    commons: Commons,
     screens: Screens,
     bell: Bell,
     front: Front,
     days: Days,
-    retention: Retention | None,
+    retention: Retention,
     people: People,
+    turned_away: TurnedAway,
     opened: Iterable[Callable[[], Awaitable[None]]],
 ) -> Callable[[Starlette], AbstractAsyncContextManager[dict[str, Front]]]:
     async def every_second() -> None:
         with suppress(JournalUnavailable):
             await intake.follow_clock()
-        await _keep_refusals(intake, journal)
+        await turned_away.keep()
         await people.tend(intake)
 
     async def run() -> None:
         while not await _opened(intake):
             await asyncio.sleep(1)
+        gc.freeze()  # a day that was replayed is freed by its references alone; looking through it took half a second
         log.info("ready", sequence=journal.head)
-        tasks = [bell.run(), people.audit.run(intake), *(work() for work in opened)]
-        if retention is not None:
-            tasks.append(retention.run())
+        tasks = (bell.run(), commons.run(), retention.run(), people.audit.run(intake), *(work() for work in opened))
         await asyncio.gather(screens.run(every_second), *tasks)
 
     def stop() -> None:
@@ -75,6 +82,7 @@ def lifespan_of(
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
+        await commons.close()
         await journal.close()
 
     return lifespan
@@ -90,8 +98,8 @@ async def _opened(intake: Intake) -> bool:
     return True
 
 
-async def take_boards(settings: Settings, saving: Saving) -> None:
-    """Saves the deploy's boards, as soon as the journal can be written."""
+async def take_boards(settings: Settings, saving: Saving, upkeep: Upkeep) -> None:
+    """Saves the deploy's boards, as soon as the journal can be written; of several processes the first does it."""
     try:
         boards = boards_of(settings)
     except SettingsError as error:
@@ -99,29 +107,39 @@ async def take_boards(settings: Settings, saving: Saving) -> None:
         return
     while True:
         with suppress(JournalUnavailable):
-            await saving.take_file(boards)
-            return
+            async with upkeep.alone() as is_ours:
+                if is_ours:
+                    await saving.take_file(boards)
+                    return
         await asyncio.sleep(1)
 
 
-async def invite(settings: Settings, reception: Reception) -> None:
-    """Prints the way to the first account, where nobody could make it at the machine."""
+async def invite(settings: Settings, reception: Reception, upkeep: Upkeep) -> None:
+    """Prints the way to the first account, where nobody could make it at the machine; of several processes that start
+    together the first does it, for the link of another would end its own.
+    """
     while not is_loopback(settings.host) and not reception.accounts:
         with suppress(JournalUnavailable):
-            code = await reception.make_link(FIRST, AT_THE_COMMAND_LINE)
-            said = "Nobody can sign in yet. This link makes an admin's account; it is good once, for 24 hours:"
-            print(f"{said}\n  {address_of(settings, code)}", flush=True)  # noqa: T201
-            return
+            async with upkeep.alone() as is_ours:
+                if is_ours:
+                    print(await _invitation(settings, reception), flush=True)  # noqa: T201
+                    return
         await asyncio.sleep(1)
 
 
-async def _keep_refusals(intake: Intake, journal: Journal) -> None:
-    """Nothing of a refused body is stored but a count and a time."""
-    if not intake.ready or journal.noted("refused") == str(intake.refused) or intake.refused_at is None:
-        return
-    with suppress(JournalUnavailable):
-        await journal.note("refused_at", intake.refused_at.isoformat())
-        await journal.note("refused", str(intake.refused))
+async def _invitation(settings: Settings, reception: Reception) -> str:
+    if not settings.is_sqlite and reception.has_invited_within(_JUST_NOW):
+        return (
+            "Nobody can sign in yet. Another process has printed a link just now; python -m wallboard admin makes one."
+        )
+    code = await reception.make_link(FIRST, AT_THE_COMMAND_LINE)
+    said = "Nobody can sign in yet. This link makes an admin's account; it is good once, for 24 hours:"
+    return f"{said}\n  {address_of(settings, code)}"
+
+
+def start_anew() -> None:
+    """Ends this process as SIGTERM does; whoever runs it starts another one."""
+    signal.raise_signal(signal.SIGTERM)
 
 
 def _on_exit(stop: Callable[[], None]) -> None:

@@ -71,8 +71,11 @@ class Names:
         at = event.received_at
         match event:
             case OfferEvent(agent=agent, places=places):
-                kept, admitted = self.admit("agents", agent, at), tuple(self._place(place, at) for place in places)
-                if (kept, admitted) == (agent, places):
+                kept, admitted = self.admit("agents", agent, at), places
+                for place in places:
+                    if (its := self._place(place, at)) is not place:
+                        admitted = tuple([its if other is place else other for other in admitted])
+                if kept == agent and admitted is places:
                     return event
                 name = event.agent_name if kept == agent else None
                 return msgspec.structs.replace(event, agent=kept, agent_name=name, places=admitted)

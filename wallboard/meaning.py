@@ -21,6 +21,11 @@ MEANT = ("_answered", "_answerers", "_answers", "_has_fresh_answers", "_is_answe
           "_talking")  # fmt: skip
 """What is worked out and can be again."""
 
+# What most calls have nothing of; never written to.
+_NOWHERE: dict[Place, list[Offer]] = {}
+_NO_ONE: dict[str, Offer] = {}
+_NO_PHONES: dict[str, tuple[OfferState, datetime]] = {}
+
 
 class Meaning:
     """The part of a call that is asked and never told."""
@@ -38,21 +43,42 @@ class Meaning:
     voicemails: dict[datetime | None, Message]
     _answers: Answers
 
+    def _begin(self) -> None:
+        """What `_settle` would find while nothing was heard."""
+        self._answerers: dict[Place, list[Offer]] = _NOWHERE
+        self._answered: set[Place] = set()
+        self._talking: dict[str, Offer] = _NO_ONE
+        self._ringing: dict[str, Offer] = _NO_ONE
+        self._summed_up = self._is_answered = self._has_fresh_answers = False
+        self._state: CallState = "ended"
+        self._answers = NOBODY
+
     def _settle(self) -> None:
         """Works out once what every part of the call asks of the whole."""
-        offers, visits = self.offers.values(), self.visits
-        answered = [offer for offer in offers if offer.answered]
-        self._answerers: dict[Place, list[Offer]] = {}
-        for offer in answered:
-            for place in offer.answered_at or offer.places:
-                self._answerers.setdefault(place, []).append(offer)
-        self._answered = {place for place, visit in visits.items() if self._find_answered(visit)}
-        self._summed_up = bool(self._answered) and all(visits[place].summary for place in self._answered)
-        self._talking = {offer.agent: offer for offer in answered if self._find_talking(offer)}
-        self._ringing = {offer.agent: offer for offer in offers if offer.ringing_since}
-        self._state: CallState = self._find_state()
+        answered: list[Offer] = []
+        self._ringing = _NO_ONE
+        for offer in self.offers.values():
+            if offer.answered:
+                answered.append(offer)
+            if offer.ringing_since:
+                self._ringing = self._ringing or {}
+                self._ringing[offer.agent] = offer
+        self._answerers = _by_place(answered) if answered else _NOWHERE
+        self._settle_visits()
+        talking = [offer for offer in answered if offer.talks_on() and self._find_talking(offer)] if answered else None
+        self._talking = {offer.agent: offer for offer in talking} if talking else _NO_ONE
+        self._state = self._find_state()
         self._is_answered = bool(answered or self._answered)
         self._has_fresh_answers = False
+
+    def _settle_visits(self) -> None:
+        """Which visits were answered: by their summary's word, else by an offer's; and if all have that word."""
+        answered, summed_up = set(), True
+        for place, visit in self.visits.items():
+            if is_answer(visit.summary) if visit.summary is not None else place in self._answerers:
+                answered.add(place)
+                summed_up = summed_up and visit.summary is not None
+        self._answered, self._summed_up = answered, summed_up and bool(answered)
 
     def _freshen_answers(self) -> None:
         """Works out who answered when, which only a missed ring asks; what was missed hangs on that."""
@@ -65,14 +91,10 @@ class Meaning:
             for offer in self.offers.values():
                 offer.missed = None
 
-    def _find_answered(self, visit: Visit) -> bool:
-        """By its summary's word, else by one of its offers."""
-        return is_answer(visit.summary) if visit.summary is not None else visit.place in self._answerers
-
     def _find_talking(self, offer: Offer) -> bool:
-        """A summary closes every offer in its visit, and the last one those outside any visit."""
-        if not offer.talks_on():
-            return False
+        """Whether a talk that no completion has ended goes on: a summary closes every offer in its visit, and the last
+        one those outside any visit.
+        """
         places = offer.answered_at or offer.places
         if not places:
             return not self._summed_up
@@ -81,9 +103,12 @@ class Meaning:
     def _find_state(self) -> CallState:
         if self._talking:
             return "talking"
-        waits, rings = self._waits(), self._ringing.values()
+        waits = bool(self.visits) and self._waits()
+        if not self._ringing:
+            return "waiting" if waits else "ended"
+        rings = self._ringing.values()
         # A ring byte for byte like one that has ended may be a redelivery: it alone keeps no call alive.
-        if rings and (waits or any(len(offer.rings) > len(offer.ring_endings()) for offer in rings)):
+        if waits or any(len(offer.rings) > len(offer.ring_endings()) for offer in rings):
             return "ringing"
         return "waiting" if waits else "ended"
 
@@ -141,9 +166,14 @@ class Meaning:
         """Rings that ended unanswered, but for those that ended because somebody else answered."""
         if not offer.inbound:
             return 0
+        if offer.endings:
+            if not offer.ring_endings():
+                return 0
+        elif self.is_offer_answered(offer) or self.offer_state(offer) != "ended":
+            return 0
         if not self._has_fresh_answers:
             self._freshen_answers()
-        if not offer.endings and not self.is_offer_answered(offer) and self.offer_state(offer) == "ended":
+        if not offer.endings:
             return int(not self._answers.elsewhere(offer.agent, None))
         if offer.missed is None:
             ends = (ending.end_at for ending in offer.ring_endings())
@@ -250,7 +280,7 @@ class Meaning:
     def phones(self) -> dict[str, tuple[OfferState, datetime]]:
         """What each agent on this call does and since when; agents whose part has ended are left out."""
         if not self._talking and not self._ringing:
-            return {}
+            return _NO_PHONES
         busy = {agent: (self.offer_state(offer), self._talking_since(offer)) for agent, offer in self._talking.items()}
         for agent, offer in self._ringing.items():
             if agent not in busy and self.state() != "ended" and offer.ringing_since:
@@ -275,3 +305,11 @@ class Meaning:
     def visit_since(self, visit: Visit) -> datetime:
         """When the caller began to wait there."""
         return visit.entered_at or self.started_at
+
+
+def _by_place(answered: list[Offer]) -> dict[Place, list[Offer]]:
+    answerers: dict[Place, list[Offer]] = {}
+    for offer in answered:
+        for place in offer.answered_at or offer.places:
+            answerers.setdefault(place, []).append(offer)
+    return answerers

@@ -35,6 +35,10 @@ class Namesakes:
     def begin(self, event: AnyEvent) -> Call:
         """A new call, with a key that no other has: an id is one line, so a second line is never part of one."""
         calls = self._calls.get(event.call_id, ())
+        if not calls:
+            call = Call(event.call_id, event.received_at)
+            self._calls[event.call_id] = (call,)
+            return call
         taken = {call.key for call in calls}
         keys = (event.call_id if n == 1 else f"{event.call_id}\n{n}" for n in range(1, len(calls) + 2))
         call = Call(event.call_id, event.received_at, next(key for key in keys if key not in taken))

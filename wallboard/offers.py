@@ -16,7 +16,7 @@ ELSEWHERE = timedelta(seconds=2)
 _MILLISECOND = timedelta(milliseconds=1)
 
 
-class Ending(msgspec.Struct, frozen=True, array_like=True):
+class Ending(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What one distinct completion said; equal endings are one, however often the body came."""
 
     end_at: datetime | None

@@ -91,14 +91,14 @@ class Pages:
 
     async def board(self, request: Request) -> Response:
         """200 the board · 404, a page that becomes the board when there is one."""
-        if (screen := self._screen(request)) is None:
+        if (screen := await self._screen(request)) is None:
             return self._not_found()
         headers = {**_NO_STORE, **(_FRAMED if screen.definition.is_draft else {})}
         return HTMLResponse(screen.page(), headers=headers)
 
     async def stream(self, request: Request) -> Answer:
         """200 text/event-stream: a snapshot, then what changes, a heartbeat every 2 s · 404 · 503 if too many watch."""
-        if (screen := self._screen(request)) is None:
+        if (screen := await self._screen(request)) is None:
             return self._not_found()
         if not self._front.admit(request.scope):
             detail = "Too many boards are open: this one is told by /tiles until another closes."
@@ -107,7 +107,7 @@ class Pages:
 
     async def tiles(self, request: Request) -> Response:
         """200 the same as JSON, for screens that a middlebox keeps the stream from · 404."""
-        if (screen := self._screen(request)) is None:
+        if (screen := await self._screen(request)) is None:
             return JSONResponse({"error": "not_found", "detail": "There is no board of that name."}, 404, _NO_STORE)
         return JSONResponse(screen.polled(), headers=_NO_STORE)
 
@@ -126,8 +126,8 @@ class Pages:
         """200 the part of the setup page that fills by itself."""
         return self.draw("setup_seen.html", **self._seen())
 
-    def _screen(self, request: Request) -> Screen | None:
-        return self._screens.get(request.path_params["slug"])
+    async def _screen(self, request: Request) -> Screen | None:
+        return await self._screens.find(request.path_params["slug"])
 
     def _seen(self) -> dict[str, Any]:
         types, board = self._intake.types, self._intake.board

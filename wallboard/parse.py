@@ -11,6 +11,7 @@ from datetime import UTC, datetime, tzinfo
 
 import msgspec
 
+from wallboard import plain
 from wallboard.bodies import Body, fingerprint
 from wallboard.events import (
     Answered,
@@ -48,7 +49,16 @@ class Reader(msgspec.Struct, frozen=True, kw_only=True):
         self, body: Body, received_at: datetime, meaning: tuple[str, str] | None = None
     ) -> AnyEvent | Unrecognised:
         """One event; `meaning` is what the Webhook object's own header said (call-model.md, "Waiting")."""
-        fields, kind = Fields(body, self.zone, received_at), type_of(body)
+        kind = type_of(body)
+        if (event := plain.read(kind, body, self.zone, received_at)) is not None:
+            return event
+        return self.read_patiently(kind, body, received_at, meaning)
+
+    def read_patiently(
+        self, kind: str, body: Body, received_at: datetime, meaning: tuple[str, str] | None = None
+    ) -> AnyEvent | Unrecognised:
+        """The same for every body, however odd."""
+        fields = Fields(body, self.zone, received_at)
         make = _MAKERS.get(kind)
         if make is None:
             return Unrecognised(type=kind, reason="unknown type" if kind else "no type")

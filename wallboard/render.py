@@ -8,14 +8,16 @@ empty here and filled by static/timers.js; that is why equal views give equal by
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
+from types import SimpleNamespace
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from wallboard.boards.definitions import Definition
+from wallboard.orders import steps
 from wallboard.views import AgentTile, Board, CallRow, Footer, Hero, Notice, Panel, Title, View, VisitTile
 
 TEMPLATES: dict[type[View], str] = {
@@ -29,16 +31,35 @@ TEMPLATES: dict[type[View], str] = {
     Panel: "tiles/panel.html",
 }
 
-PARTS: dict[type[View], tuple[str, ...]] = {
-    Hero: ("waiting", "longest", "level", "today"),
-    Footer: ("message", "name", "received", "lamps", "clock"),
-}
-"""Fragments within a fragment, each with a template in its folder: of these only those that differ are sent."""
+PARTS: dict[type[View], dict[str, tuple[str, ...]]] = {
+    Hero: {
+        "waiting": ("waiting", "waiting_too_long", "waiting_alarm"),
+        "longest": ("longest_wait_since_ms", "longest_wait_alarm", "longest_caller", "longest_place"),
+        "level": (
+            "service_level_percent", "service_level_target_percent", "service_level_seconds", "service_level_alarm"
+        ),
+        "today": (
+            "offered", "answered", "missed", "abandoned", "abandon_alarm", "voicemails_today", "voicemails_new",
+            "outbound_placed", "outbound_answered",
+        ),
+    },
+    Footer: {
+        "message": ("message",),
+        "name": ("name", "theme"),
+        "received": ("last_event_at_ms", "presumed_ended"),
+        "lamps": ("pbx", "journal"),
+        "clock": ("utc_offset_seconds", "time_zone"),
+    },
+}  # fmt: skip
+"""Fragments within a fragment, each with a template in its folder and what of the view that template is given: only
+those of which any of that differs are sent."""
 
+_MACROS = "tiles/macros.html"
 _PLAIN = Definition()
 KEPT_FRAGMENTS = 2048
 """How many drawn fragments are kept for reuse: some five full boards of 400 tiles. 8192 held 50 MB in a soak."""
 KEPT_PARTS = 128
+_STEPS_KEPT = 16
 
 _BETWEEN_ELEMENTS = re.compile(r">\n+<")
 
@@ -53,9 +74,12 @@ class Renderer:
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
+            auto_reload=False,
         )
+        self._templates: dict[str, Template] = {}
+        self._steps: dict[tuple[int, ...], tuple[Board, Board, bytes]] = {}
         self._draw = lru_cache(maxsize=KEPT_FRAGMENTS)(self._draw_afresh)
-        self._part = lru_cache(maxsize=KEPT_PARTS)(self._part_afresh)
+        self._drawn_part = lru_cache(maxsize=KEPT_PARTS)(self._part_afresh)
         self.environment.globals["draw"] = self._draw
         self.environment.globals["part"] = self._part
 
@@ -77,10 +101,11 @@ class Renderer:
         the first heartbeat. Only this method needs it, and only the root element shows it. The `definition`
         tells the screen what it does by itself, and `layout` follows the build: another one reloads the page.
         """
-        template = self.environment.get_template("board.html")
-        return template.render(
-            board=board, boot=boot, build=build, now_ms=now_ms, layout=layout, definition=definition
-        ).encode()
+        return (
+            self._template("board.html")
+            .render(board=board, boot=boot, build=build, now_ms=now_ms, layout=layout, definition=definition)
+            .encode()
+        )
 
     def snapshot(self, board: Board) -> bytes:
         """Every fragment of the board; the floor comes whole, so that what is gone disappears."""
@@ -93,22 +118,51 @@ class Renderer:
         """
         if before is None or before.slug != after.slug:
             return self.snapshot(after)
-        return b"".join(self._changed(before, after))
+        around = self._differing((before.notice, before.footer), (after.notice, after.footer))
+        return b"".join((*around, self._floor_changes(before, after)))
+
+    def _floor_changes(self, before: Board, after: Board) -> bytes:
+        """Boards that look alike share these values, and so what is drawn of them."""
+        key = (id(before.hero), id(before.panels), id(after.hero), id(after.panels))
+        known = self._steps.get(key)
+        if known is None:
+            if len(self._steps) >= _STEPS_KEPT:
+                self._steps.clear()
+            # With both boards, so that no other value gets the identity of one of theirs.
+            known = self._steps[key] = (before, after, b"".join(self._changed(before, after)))
+        return known[2]
 
     def _changed(self, before: Board, after: Board) -> Iterator[bytes]:
-        yield from self._differing(_around(before), _around(after))
+        yield from self._differing((before.hero,), (after.hero,))
+        if before.panels is after.panels:
+            return
         if _outline(before) != _outline(after):
             yield self._floor(after)
             return
         for old, new in zip(before.panels, after.panels, strict=True):
-            if _frame(old) == _frame(new):
-                yield from self._differing((old.title, *old.tiles), (new.title, *new.tiles))
-            else:
-                yield self._reframed(old, new)
+            if old is not new:
+                yield from self._changed_panel(old, new)
 
-    def _differing(self, before: Sequence[View], after: Sequence[View]) -> Iterator[bytes]:
+    def _changed_panel(self, before: Panel, after: Panel) -> Iterator[bytes]:
+        if _frame(before) == _frame(after):
+            yield from self._differing((before.title, *before.tiles), (after.title, *after.tiles))
+            return
+        there = {tile.key: tile for tile in before.tiles}
+        same = frozenset(tile.key for tile in after.tiles if there.get(tile.key) == tile)
+        if not same or before.empty != after.empty:
+            yield self.tile(after)
+            return
+        yield from self._differing((before.title,), (after.title,))
+        yield self._rearranged(before, after, same)
+
+    def _rearranged(self, before: Panel, after: Panel, same: frozenset[str]) -> bytes:
+        """The order of a panel's tiles, and of them only those that are new: static/morph.js has the others."""
+        order = steps([tile.key for tile in before.tiles], [tile.key for tile in after.tiles])
+        return self._drawn("tiles/list.html", after, same, order).encode()
+
+    def _differing(self, before: Iterable[View], after: Iterable[View]) -> Iterator[bytes]:
         for old, new in zip(before, after, strict=True):
-            if old == new:
+            if old is new or old == new:
                 continue
             if type(new) in PARTS:
                 yield from self._differing_parts(old, new)
@@ -116,34 +170,40 @@ class Renderer:
                 yield self.tile(new)
 
     def _differing_parts(self, before: View, after: View) -> Iterator[bytes]:
-        for name in PARTS[type(after)]:
-            html = self._part(after, name)
-            if html != self._part(before, name):
-                yield html.encode()
+        for name, fields in PARTS[type(after)].items():
+            if (shown := _shown(after, fields)) != _shown(before, fields):
+                yield self._drawn_part(type(after), name, shown).encode()
 
-    def _reframed(self, before: Panel, after: Panel) -> bytes:
-        """The panel with the order of its tiles, and of them only the new ones: static/morph.js has the others."""
-        there = {tile.key: tile for tile in before.tiles}
-        same = frozenset(tile.key for tile in after.tiles if there.get(tile.key) == tile)
-        return self._whole(after, same).encode()
-
-    def _whole(self, view: View, same: frozenset[str] = frozenset()) -> str:
-        return self._drawn(TEMPLATES[type(view)], view, same)
-
-    def _drawn(self, template: str, view: View, same: frozenset[str] = frozenset()) -> str:
-        html = self.environment.get_template(template).render(view=view, same=same)
+    def _drawn(self, template: str, view: object, same: frozenset[str] = frozenset(), order: str = "") -> str:
+        html = self._template(template).render(view=view, same=same, order=order)
         html = html.replace("\r", " ")  # a caller's CR would end a line of the event stream
         return _BETWEEN_ELEMENTS.sub("><", html)  # a browser makes a text of each, to be compared at every swap
 
     def _floor(self, board: Board) -> bytes:
-        return self.environment.get_template("tiles/floor.html").render(panels=board.panels).encode()
+        return self._template("tiles/floor.html").render(panels=board.panels).encode()
 
     def _draw_afresh(self, view: View) -> Markup:
-        return Markup(self._whole(view))
+        return Markup(self._drawn(TEMPLATES[type(view)], view))
 
-    def _part_afresh(self, view: View, name: str) -> Markup:
-        template = TEMPLATES[type(view)].removesuffix(".html")
-        return Markup(self._drawn(f"{template}/{name}.html", view))
+    def _part(self, view: View, name: str) -> Markup:
+        return self._drawn_part(type(view), name, _shown(view, PARTS[type(view)][name]))
+
+    def _part_afresh(self, kind: type[View], name: str, shown: tuple[object, ...]) -> Markup:
+        view = SimpleNamespace(**dict(zip(PARTS[kind][name], shown, strict=True)))
+        return Markup(self._drawn(f"{TEMPLATES[kind].removesuffix('.html')}/{name}.html", view))
+
+    def _template(self, name: str) -> Template:
+        template = self._templates.get(name)
+        if template is None:
+            template = self._templates[name] = self.environment.get_template(name)
+            for each in (template, self.environment.get_template(_MACROS)):
+                # Jinja copies and compares them at each drawing, and a dict ten times as fast as its chain of one.
+                each.globals = dict(each.globals)
+        return template
+
+
+def _shown(view: View, fields: tuple[str, ...]) -> tuple[object, ...]:
+    return tuple([getattr(view, field) for field in fields])
 
 
 def _around(board: Board) -> tuple[View, ...]:
@@ -158,4 +218,4 @@ def _outline(board: Board) -> tuple[tuple[str, str], ...]:
 
 def _frame(panel: Panel) -> tuple[object, ...]:
     """All of a panel that is not inside its title or one of its tiles."""
-    return (panel.empty, tuple(tile.key for tile in panel.tiles))
+    return (panel.empty, [tile.key for tile in panel.tiles])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from operator import attrgetter
 
 import msgspec
 
@@ -17,9 +18,10 @@ from wallboard.offers import Ending, Offer, Visit
 OFFER = ("agent", "name", "inbound", "places", "bodies", "rings", "rung_at", "ringing_since", "ring_places",
          "answered_heard", "answers", "answered_at", "talking_heard_at", "endings")  # fmt: skip
 """What an offer keeps; its other attributes follow from these."""
+_values_of = attrgetter(*OFFER)
 
 
-class KeptOffer(msgspec.Struct, array_like=True):
+class KeptOffer(msgspec.Struct, array_like=True, gc=False):
     """By position, in the order of OFFER."""
 
     agent: str
@@ -45,7 +47,7 @@ class KeptOffer(msgspec.Struct, array_like=True):
         return offer
 
 
-class KeptVisit(msgspec.Struct, array_like=True):
+class KeptVisit(msgspec.Struct, array_like=True, gc=False):
     place: Place
     entered_at: datetime | None
     timed_out: bool
@@ -57,7 +59,7 @@ class KeptVisit(msgspec.Struct, array_like=True):
         return visit
 
 
-class Kept(msgspec.Struct, array_like=True):
+class Kept(msgspec.Struct, array_like=True, gc=False):
     """Everything that a call has heard, but for what the board asks of every call."""
 
     heard: set[int]
@@ -73,7 +75,7 @@ class Kept(msgspec.Struct, array_like=True):
 
 
 def kept_offers(offers: Iterable[Offer]) -> list[KeptOffer]:
-    return [KeptOffer(*[getattr(offer, name) for name in OFFER]) for offer in offers]
+    return [KeptOffer(*_values_of(offer)) for offer in offers]
 
 
 def kept_visits(visits: Iterable[Visit]) -> list[KeptVisit]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from functools import cache
 from hashlib import blake2b
 
 import msgspec
@@ -18,54 +17,27 @@ from wallboard.calls import Call
 from wallboard.events import Place
 from wallboard.look import Goals, Look
 from wallboard.notices import RANK
-from wallboard.state import Standing, standings
 from wallboard.totals import Day
 from wallboard.views import Alarm
 
 
 class Scene(msgspec.Struct, frozen=True, kw_only=True):
-    """`live` are the calls that belong on the board, newest first; `goals` gives the targets of a place or of all."""
+    """`day` are the sums that `now` counts in; `goals` gives the targets of a place, or of all."""
 
     board: Board
     look: Look
     now: datetime
     day: Day
-    live: list[Call]
-    standing: dict[Place, Standing]
     goals: Callable[[Place | None], Goals]
 
-    @classmethod
-    def of(cls, board: Board, look: Look, now: datetime) -> Scene:
-        live = board.live_calls()
-        return cls(
-            board=board,
-            look=look,
-            now=now,
-            day=board.day(board.rules.day_of(now)),
-            live=[call for call in live if belongs(board, look, call)],
-            standing=standings(live),
-            goals=cache(look.goals),
-        )
-
-    def waiting(self) -> list[Call]:
-        """Everybody whom nobody has answered yet, the longest waiting first."""
-        calls = [call for call in self.live if call.is_inbound and call.state() in ("waiting", "ringing")]
-        return sorted(calls, key=lambda call: (waiting_since(call), call.key))
-
-    def wait_alarm(self, call: Call) -> Alarm:
-        """By the strictest of the places where the caller stands."""
-        waited = (self.now - waiting_since(call)).total_seconds()
-        return worst(*(self.goals(place).of_wait(waited) for place in tuple(call.standing) or (None,)))
+    def belongs(self, call: Call) -> bool:
+        """Whether the call touches what the board is about."""
+        if not self.look.is_narrowed:
+            return True
+        return self.look.touches(call.visits, ((key, name_of(self.board, key)) for key in call.offers))
 
     def caller(self, call: Call) -> tuple[str, str]:
         return masking.caller(call, self.look.definition.masking)
-
-
-def belongs(board: Board, look: Look, call: Call) -> bool:
-    """Whether the call touches what the board is about."""
-    if not look.is_narrowed:
-        return True
-    return look.touches(call.visits, ((key, name_of(board, key)) for key in call.offers))
 
 
 def name_of(board: Board, agent: str) -> str:

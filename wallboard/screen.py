@@ -19,7 +19,7 @@ from wallboard.journal import Journal
 from wallboard.logs import traced
 from wallboard.look import Look
 from wallboard.render import Renderer
-from wallboard.tiles import compose
+from wallboard.tiles import Composer, Composers
 
 log = structlog.get_logger()
 
@@ -34,6 +34,10 @@ class Source(msgspec.Struct, frozen=True):
     defaults: Targets
     build: str
     boot: str = msgspec.field(default_factory=lambda: secrets.token_hex(6))
+    composers: Composers = msgspec.UNSET  # type: ignore[assignment]  # a field's default cannot look at the board
+
+    def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "composers", Composers(self.board))
 
     def pulse(self) -> dict[str, Any]:
         """What a heartbeat says to everybody."""
@@ -61,7 +65,7 @@ class Screen:
     def define(self, definition: Definition) -> None:
         """Shows the board by another definition from the next frame on."""
         self.definition = definition
-        self._look = Look(definition=definition, defaults=self._source.defaults)
+        self._composer: Composer | None = None
         self._is_redefined = True
         self._layout = "." + hashlib.sha256(repr(definition.behaviour).encode()).hexdigest()[:8]
 
@@ -91,10 +95,13 @@ class Screen:
         """`removed`: the board is no more, and its screens must say so."""
         self.feed.close(message("farewell", msgspec.json.encode({"reason": reason})))
 
-    async def publish(self) -> None:
-        """Shows what has changed; a board that cannot be drawn is tried again, and its screens say that it is old."""
+    async def publish(self, now: datetime | None = None) -> None:
+        """Shows what has changed by `now`, which all screens may share, and without it by this moment.
+
+        A board that cannot be drawn is tried again, and its screens say that it is old.
+        """
         try:
-            await self._publish()
+            await self._publish(now or self._source.clock.now())
         except Exception as error:  # noqa: BLE001 - the ticker's guard
             self._shown, self.is_stuck = None, True
             log.error("the board could not be drawn", slug=self.definition.slug, **traced(error))
@@ -110,11 +117,12 @@ class Screen:
         said = {**self._source.pulse(), "build": self.build}
         return said if self._shown is None else {**said, "sequence": self._shown.sequence}
 
-    async def _publish(self) -> None:
+    async def _publish(self, now: datetime) -> None:
         if not self.feed:
             self._shown, self._snapshot, self._is_redefined = None, None, False
+            self._composer = None
             return
-        after = self._compose(self._source.clock.now())
+        after = self._compose(now)
         before = None if self._is_redefined else self._shown
         # Before the frame is handed out: whoever comes meanwhile is shown `after`.
         self._shown, self._is_redefined = after, False
@@ -130,8 +138,11 @@ class Screen:
         return self._snapshot[1]
 
     def _compose(self, now: datetime) -> views.Board:
+        if self._composer is None:
+            look = Look(definition=self.definition, defaults=self._source.defaults)
+            self._composer = self._source.composers.composer(look)
         journal = self._source.journal
-        return compose(self._source.board, now, self._look, sequence=journal.head, trouble=journal.trouble)
+        return self._composer.compose(now, sequence=journal.head, trouble=journal.trouble)
 
     def _tiles(self, board: views.Board, html: bytes) -> bytes:
         return message("tiles", html, id=f"{self._source.boot}:{board.sequence}")

@@ -12,6 +12,7 @@ from wallboard import __version__
 from wallboard.boards.definitions import DRAFT, MAIN
 from wallboard.boards.drafts import Drafts
 from wallboard.boards.kept import Boards
+from wallboard.commons import Commons
 from wallboard.screen import Screen, Source
 
 HEARTBEAT_SECONDS = 2.0
@@ -30,13 +31,13 @@ def build_of(*folders: Path) -> str:
 class Screens:
     """The screens of every board and of every draft."""
 
-    def __init__(self, source: Source, boards: Boards) -> None:
+    def __init__(self, source: Source, boards: Boards, commons: Commons | None = None) -> None:
         self._source = source
         self._boards = boards
         self._dirty = asyncio.Event()
         self._steps = 0
         self._screens: dict[str, Screen] = {}
-        self.drafts = Drafts(source)
+        self.drafts = Drafts(source, commons)
         self.follow()
 
     @property
@@ -62,6 +63,10 @@ class Screens:
     def get(self, slug: str) -> Screen | None:
         """The screen of a board, or of a draft; `None` where there is no such board."""
         return self.drafts.get(slug) if slug.startswith(DRAFT) else self._screens.get(slug)
+
+    async def find(self, slug: str) -> Screen | None:
+        """The same, also for a draft that another process was told of a moment ago."""
+        return await self.drafts.find(slug) if slug.startswith(DRAFT) else self._screens.get(slug)
 
     def follow(self) -> None:
         """Makes the screens be those of the boards as they are now."""
@@ -100,8 +105,9 @@ class Screens:
         while True:
             await self._dirty.wait()
             self._dirty.clear()
+            now = self._source.clock.now()
             for screen in self:
-                await screen.publish()
+                await screen.publish(now)
             if self._steps != self._source.clock.steps:
                 self._steps = self._source.clock.steps
                 await self._beat()

@@ -61,6 +61,10 @@ class Shelves:
     def presumed(self) -> list[Call]:
         return [call for state in _STATES for call in self._presumed[state].values()]
 
+    def is_live(self, call: Call) -> bool:
+        state = self._state.get(call.key)
+        return state is not None and call.key in self._live[state]
+
     def is_presumed(self, call: Call) -> bool:
         state = self._state.get(call.key)
         return state is not None and call.key in self._presumed[state]

@@ -16,36 +16,11 @@ from wallboard.limits import Limit
 from wallboard.offers import Offer
 from wallboard.recordings import playable
 from wallboard.settings import Formula
+from wallboard.standing import Standing
 from wallboard.totals import AgentSums, Day, VisitSums
 from wallboard.usual import Health
 
 ENDED_CALLS = 200
-
-
-class Standing:
-    """How one place stands right now: callers waiting, ringing, talking, and since when the oldest waits."""
-
-    __slots__ = ("longest_wait_since", "ringing", "talking", "waiting")
-
-    def __init__(self) -> None:
-        self.waiting = self.ringing = self.talking = 0
-        self.longest_wait_since: datetime | None = None
-
-
-def standings(calls: list[Call]) -> dict[Place, Standing]:
-    """Counts the live calls by the place that they stand in."""
-    found: dict[Place, Standing] = {}
-    for call in calls:
-        for visit in call.visits.values():
-            state = call.visit_state(visit)
-            if state == "ended":
-                continue
-            standing = found.setdefault(visit.place, Standing())
-            setattr(standing, state, getattr(standing, state) + 1)
-            if state != "talking":
-                since = call.visit_since(visit)
-                standing.longest_wait_since = min(standing.longest_wait_since or since, since)
-    return found
 
 
 def state(
@@ -75,7 +50,7 @@ def state(
 
     live = board.live_calls()
     new = board.new_voicemails()
-    standing = standings(live)
+    standing = board.standing
     presumed = [call for call in board.presumed_calls()[:ENDED_CALLS] if board.rules.day_of(call.started_at) == today]
     ended = sorted(
         [*presumed, *board.ended_calls(today, ENDED_CALLS)],

@@ -16,6 +16,7 @@ import msgspec
 from wallboard.calls import Call
 from wallboard.events import Place
 from wallboard.meaning import Outcome
+from wallboard.offers import Offer
 from wallboard.waits import Longest, Waits
 
 
@@ -29,14 +30,14 @@ class Thresholds(msgspec.Struct, frozen=True):
     short_abandon_ms: int = 5_000
 
 
-class VisitPart(msgspec.Struct, frozen=True):
+class VisitPart(msgspec.Struct, frozen=True, gc=False):
     place: Place
     outcome: Outcome
     wait_ms: int | None
     talk_ms: int | None
 
 
-class AgentPart(msgspec.Struct, frozen=True):
+class AgentPart(msgspec.Struct, frozen=True, gc=False):
     agent: str
     answered: int
     missed: int
@@ -44,7 +45,7 @@ class AgentPart(msgspec.Struct, frozen=True):
     talk_ms: int
 
 
-class Contribution(msgspec.Struct, frozen=True, kw_only=True):
+class Contribution(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What one call adds to its day."""
 
     inbound: bool
@@ -65,22 +66,21 @@ def contribution(call: Call) -> Contribution:
         answered=call.is_call_answered,
         ended=call.ended_heard_at is not None,
         visits=tuple(
-            VisitPart(v.place, call.visit_outcome(v), call.visit_wait_ms(v), call.visit_talk_ms(v))
-            for v in call.visits.values()
+            [
+                VisitPart(v.place, call.visit_outcome(v), call.visit_wait_ms(v), call.visit_talk_ms(v))
+                for v in call.visits.values()
+            ]
         ),
-        agents=tuple(
-            AgentPart(
-                agent=offer.agent,
-                answered=int(offer.inbound and call.is_offer_answered(offer)),
-                missed=call.missed_rings(offer),
-                outbound=int(not offer.inbound),
-                talk_ms=call.offer_talk_ms(offer),
-            )
-            for offer in call.offers.values()
-        ),
+        agents=tuple([_agent_part(call, offer) for offer in call.offers.values()]),
         components=call.components,
         ended_at=call.ended_at if call.counts else None,
     )
+
+
+def _agent_part(call: Call, offer: Offer) -> AgentPart:
+    inbound = offer.inbound
+    answered = int(inbound and call.is_offer_answered(offer))
+    return AgentPart(offer.agent, answered, call.missed_rings(offer), int(not inbound), call.offer_talk_ms(offer))
 
 
 class VisitSums:
@@ -172,6 +172,8 @@ class Day:
         self.voicemails: Counter[str | None] = Counter()
         self.call_ids: set[str] = set()
         self.ended: list[tuple[datetime, str]] = []
+        self.ends = 0
+        """Grows whenever `ended` becomes another."""
 
     @property
     def open(self) -> int:
@@ -182,7 +184,7 @@ class Day:
         """Puts one call's contribution in (by = 1) or takes it out (by = -1), `but` for some agents' parts."""
         self._move_call(part, by)
         for visit in part.visits:
-            self.visits.setdefault(visit.place, VisitSums()).move(visit, by, self._thresholds)
+            self._visit(visit.place).move(visit, by, self._thresholds)
         for agent in part.agents:
             if agent not in but:
                 self._agent(agent.agent).move(agent, by)
@@ -190,6 +192,12 @@ class Day:
             self.components[component] += by
         if part.ended_at is not None:
             self._move_ended((part.ended_at, call_id), by)
+
+    def _visit(self, place: Place) -> VisitSums:
+        sums = self.visits.get(place)
+        if sums is None:
+            sums = self.visits[place] = VisitSums()
+        return sums
 
     def _agent(self, key: str) -> AgentSums:
         sums = self.agents.get(key)
@@ -209,6 +217,7 @@ class Day:
         self.missed += by * (part.ended and not part.answered)
 
     def _move_ended(self, entry: tuple[datetime, str], by: int) -> None:
+        self.ends += 1
         if by > 0:
             insort(self.ended, entry)
             return

@@ -66,6 +66,10 @@ class Turns:
         """The days before `before` on which anything came."""
         return [turn.day for turn in self._turns if turn.day < before]
 
+    def reach_before(self, sequence: int) -> bool:
+        """Whether anything is known here of entries up to `sequence`."""
+        return any(turn.sequence < sequence for turn in self._turns)
+
     def forget(self, before: date) -> None:
         self._turns = [turn for turn in self._turns if turn.day >= before]
 

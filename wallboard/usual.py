@@ -60,7 +60,8 @@ class Hours:
             counts = self._days[day] = [0] * 24
             self._days = {known: sums for known, sums in self._days.items() if known > day - _DAYS_KEPT}
         counts[hour] += 1
-        self._first = self._first or (day, hour)
+        if self._first is None:
+            self._first = (day, hour)
 
     def told(self) -> HoursTold:
         return HoursTold({day: tuple(counts) for day, counts in self._days.items()}, self._first)

@@ -5,9 +5,10 @@ The PBX's door is let through, for it has its own token, and so is the operator'
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -38,6 +39,10 @@ _HEADERS = {
 }
 _HSTS = "max-age=31536000"
 """Not for other names of the domain: what else stands there is not ours to decide."""
+_FRAMING = {_NOBODY: "DENY", "'self'": "SAMEORIGIN"}
+"""The older header has no word for a list of origins."""
+
+RawHeaders = Sequence[tuple[bytes, bytes]]
 
 
 class Walls:
@@ -48,43 +53,50 @@ class Walls:
 
     def __init__(self, app: ASGIApp, ancestors: Iterable[str] = ()) -> None:
         self._app = app
-        framed = policy(ancestors=" ".join(ancestors) or _NOBODY)
-        self._headers = {False: _HEADERS | policy(), True: _HEADERS | framed}
+        self._framed = " ".join(ancestors) or _NOBODY
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def walled(message: Message) -> None:
             if message["type"] == "http.response.start":
-                self._add(scope, MutableHeaders(scope=message))
+                self._add(scope, message)
             await send(message)
 
         await self._app(scope, receive, walled if scope["type"] == "http" else send)
 
-    def _add(self, scope: Scope, headers: MutableHeaders) -> None:
+    def _add(self, scope: Scope, message: Message) -> None:
         path: str = scope["path"]
-        for name, value in self._headers[_only_shows(path)].items():
-            headers.setdefault(name, value)
-        if (framing := _framing(headers[POLICY])) is not None:
-            headers.setdefault("x-frame-options", framing)
-        if not path.startswith(_CACHED):
-            headers.setdefault("cache-control", "no-store")
-        if is_through_tls(scope):
-            headers.setdefault("strict-transport-security", _HSTS)
+        own: RawHeaders = message.get("headers", ())
+        said = {name.lower(): value for name, value in own}
+        ancestors = self._framed if _only_shows(path) else _NOBODY
+        if POLICY.encode() in said:
+            ancestors = said[POLICY.encode()].decode("latin-1").rpartition("frame-ancestors ")[2]
+        walls = around(ancestors, is_kept=path.startswith(_CACHED), is_secret=is_through_tls(scope))
+        message["headers"] = [*own, *(header for header in walls if header[0] not in said)]
+
+
+@lru_cache(maxsize=64)
+def around(ancestors: str = _NOBODY, *, is_kept: bool = False, is_secret: bool = False) -> RawHeaders:
+    """The headers of an answer that pages of `ancestors` may frame. `is_kept`: browsers and proxies may keep it;
+    `is_secret`: it goes through TLS.
+    """
+    headers = _HEADERS | policy(ancestors=ancestors)
+    if (framing := _FRAMING.get(ancestors)) is not None:  # for browsers that know the older header only
+        headers["x-frame-options"] = framing
+    if not is_kept:
+        headers["cache-control"] = "no-store"
+    if is_secret:
+        headers["strict-transport-security"] = _HSTS
+    return tuple((name.encode(), value.encode("latin-1")) for name, value in headers.items())
 
 
 def is_through_tls(scope: Scope) -> bool:
     """As whoever is in front of us says, or as we see ourselves."""
-    forwarded = Headers(scope=scope).get("x-forwarded-proto", "").split(",")[0].strip().lower()
-    return "https" in (forwarded, scope.get("scheme"))
+    forwarded = next((value for name, value in scope["headers"] if name == b"x-forwarded-proto"), b"")
+    return scope.get("scheme") == "https" or forwarded.split(b",")[0].strip().lower() == b"https"
 
 
 def _only_shows(path: str) -> bool:
     return path == "/tv" or path.startswith("/boards/")
-
-
-def _framing(said: str) -> str | None:
-    """The same for browsers that know the older header only; it has no word for a list of origins."""
-    ancestors = said.rpartition("frame-ancestors ")[2]
-    return {_NOBODY: "DENY", "'self'": "SAMEORIGIN"}.get(ancestors)
 
 
 class OwnPagesOnly:

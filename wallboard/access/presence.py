@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any, Protocol
-
-from starlette.types import Receive, Scope, Send
+from functools import partial
+from typing import Protocol
 
 from wallboard.stream import Stream
 
@@ -25,23 +24,18 @@ class Presence:
         for connection in list(self._open.get(key, ())):
             connection.evict()
 
-    def attend(self, key: str, stream: Stream) -> _Attended:
+    def attend(self, key: str, stream: Stream) -> Stream:
         """The same stream, known by its visitor's key for as long as it is open."""
-        return _Attended(self._open, key, stream)
+        stream.came, stream.went = partial(self._came, key), partial(self._went, key)
+        return stream
 
-
-class _Attended(Stream):
-    def __init__(self, open_: defaultdict[str, dict[_Connection, None]], key: str, stream: Stream) -> None:
-        self._open, self._key, self._stream = open_, key, stream
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        connection: Any = scope.get("state", {}).get("connection")
+    def _came(self, key: str, connection: _Connection | None) -> None:
         if connection is not None:
-            self._open[self._key][connection] = None
-        try:
-            await self._stream(scope, receive, send)
-        finally:
-            if (mine := self._open.get(self._key)) is not None:
-                mine.pop(connection, None)
-                if not mine:
-                    del self._open[self._key]
+            self._open[key][connection] = None
+
+    def _went(self, key: str, connection: _Connection | None) -> None:
+        if connection is None or (mine := self._open.get(key)) is None:
+            return
+        mine.pop(connection, None)
+        if not mine:
+            del self._open[key]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 from starlette.requests import Request
@@ -62,9 +63,9 @@ class BoardPages:
         """200 the form for a board that does not exist yet, filled from the board `from` where one is named."""
         kept = self._boards.get(request.query_params.get("from", ""))
         if kept is None:
-            return self._editor.draw(fields_of(Definition(slug="x", name="x")), NEW, is_blank=True)
+            return await self._draw(fields_of(Definition(slug="x", name="x")), NEW, is_blank=True)
         name = f"{kept.definition.name[:52]} (copy)"
-        return self._editor.draw(fields_of(msgspec.structs.replace(kept.definition, name=name)), NEW, is_copy=True)
+        return await self._draw(fields_of(msgspec.structs.replace(kept.definition, name=name)), NEW, is_copy=True)
 
     async def edit(self, request: Request) -> Response:
         """200 the form · 404."""
@@ -72,7 +73,7 @@ class BoardPages:
         if kept is None:
             return self._missing()
         done = "saved" if "saved" in request.query_params else ""
-        return self._editor.draw(fields_of(kept.definition), kept.version, done=done)
+        return await self._draw(fields_of(kept.definition), kept.version, done=done)
 
     async def save(self, request: Request) -> Response:
         """303 saved · 409 somebody else has saved it meanwhile · 413 · 422 with what is wrong · 503 not written.
@@ -90,18 +91,18 @@ class BoardPages:
             )
         again = rearranged(fields)
         if again is not None:
-            return self._editor.draw(again, version)
+            return await self._draw(again, version)
         reading = read_fields(fields)
         if version == NEW and self._boards.get(fields.text("slug")) is not None:
             reading.problems.setdefault("slug", "There is a board at this address already: choose another.")
         if reading.definition is None or reading.problems:
-            return self._editor.draw(fields, version, problems=reading.problems, status=status_for(request, 422))
+            return await self._draw(fields, version, problems=reading.problems, status=status_for(request, 422))
         try:
             outcome = await self._saving.save(reading.definition, _replaces(version), by=who(request))
         except JournalUnavailable:
             trouble = "Not saved: the journal cannot be written right now. What you typed is kept here: try again."
-            return self._editor.draw(fields, version, trouble=trouble, status=status_for(request, 503))
-        return self._saved(request, fields, reading.definition, version, outcome)
+            return await self._draw(fields, version, trouble=trouble, status=status_for(request, 503))
+        return await self._saved(request, fields, reading.definition, version, outcome)
 
     async def preview(self, request: Request) -> Response:
         """200 the frame that shows the draft; it shows the last one without a mistake."""
@@ -109,7 +110,9 @@ class BoardPages:
             fields = await _typed(request)
         except TooMuch:
             return PlainTextResponse("This form is too large.\n", 413)
-        return self._desk.show("boards/preview.html", "boards", **self._editor.preview(fields, fields.text("draft")))
+        shown = self._editor.preview(fields, fields.text("draft"))
+        await self._screens.drafts.settle()  # the frame may be asked for at another process
+        return self._desk.show("boards/preview.html", "boards", **shown)
 
     async def confirm(self, request: Request) -> Response:
         """200 asks whether it is meant · 404."""
@@ -145,7 +148,7 @@ class BoardPages:
 
     # --- what the handlers share -------------------------------------------------------------------------
 
-    def _saved(
+    async def _saved(
         self, request: Request, fields: BoardFields, definition: Definition, version: str, outcome: Outcome
     ) -> Response:
         kept = self._boards.get(definition.slug)
@@ -153,7 +156,7 @@ class BoardPages:
             return see(f"{PLACE}/{definition.slug}?saved")
         if outcome is Outcome.FULL:
             trouble = f"Not saved: there can be {MOST_BOARDS} boards at most. Remove one first."
-            return self._editor.draw(fields, version, trouble=trouble, status=status_for(request, 422))
+            return await self._draw(fields, version, trouble=trouble, status=status_for(request, 422))
         conflict = {
             "by": kept.by if kept else "",
             "at": self._local(kept) if kept else "",
@@ -161,7 +164,13 @@ class BoardPages:
             "over": kept.version or UNSAVED if kept else NEW,
             "is_removed": kept is None,
         }
-        return self._editor.draw(fields, version, conflict=conflict, status=status_for(request, 409))
+        return await self._draw(fields, version, conflict=conflict, status=status_for(request, 409))
+
+    async def _draw(self, fields: BoardFields, version: str, **more: Any) -> Response:
+        """The frame beside the form may be asked for at another process."""
+        answer = self._editor.draw(fields, version, **more)
+        await self._screens.drafts.settle()
+        return answer
 
     def _missing(self) -> Response:
         return self._desk.show("boards/missing.html", "boards", status=404)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlencode
 
@@ -50,8 +50,16 @@ class CallbackPages:
     """`GET /supervisor/callbacks`, its living part, and the marks."""
 
     def __init__(
-        self, desk: Desk, templates: Environment, intake: Intake, journal: Journal, clock: Clock, sights: Sights
+        self,
+        desk: Desk,
+        templates: Environment,
+        intake: Intake,
+        journal: Journal,
+        clock: Clock,
+        sights: Sights,
+        secret: Callable[[], bytes] = lambda: b"",
     ) -> None:
+        """`secret` is what all processes have alike: a row has the same name whichever of them draws it."""
         self._desk = desk
         self._templates = templates
         self._intake = intake
@@ -59,6 +67,7 @@ class CallbackPages:
         self._journal = journal
         self._clock = clock
         self._sights = sights
+        self._shared_secret = secret
         self._secret = secrets.token_bytes(16)
         self._drawings: Drawings[tuple[Asked, str, Sight, int, int]] = Drawings()
 
@@ -166,7 +175,7 @@ class CallbackPages:
         now = self._clock.now()
         reader = me if self._is_seen_by(asked, me) else ""
         key = (asked, reader, eyes.sight, self._journal.head, int(now.timestamp()))
-        secret = b"" if eyes.sight.numbers else self._secret
+        secret = b"" if eyes.sight.numbers else self._shared_secret() or self._secret
         return self._drawings.get(
             key, lambda: self._draw(asked, compose(eyes, now, asked, reader, secret), reader, eyes.sight.marks)
         )

@@ -14,7 +14,6 @@ from wallboard.calls import Call
 from wallboard.clock import Clock
 from wallboard.day import lines as call_lines
 from wallboard.day import words as say
-from wallboard.day.archive import Archive, ArchiveUnreadable
 from wallboard.day.choice import Choice, date_of
 from wallboard.day.days import Days
 from wallboard.day.pages import deletion_words
@@ -26,6 +25,7 @@ from wallboard.day.story import Story, tell
 from wallboard.desk import Desk
 from wallboard.events import Place
 from wallboard.eyes import ANOTHER, ANOTHER_AGENT
+from wallboard.journal.archive import Archive, ArchiveUnreadable
 from wallboard.parse import Reader
 from wallboard.scope import Sight
 from wallboard.sights import Sights

@@ -12,14 +12,12 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import aclosing
 from datetime import date, datetime, timedelta
-from pathlib import Path
 
 import msgspec
 import structlog
 
 from wallboard.board import Board
 from wallboard.clock import Clock
-from wallboard.day.archive import ArchiveUnreadable
 from wallboard.day.explain import Standards
 from wallboard.day.history import Head, Question
 from wallboard.day.intervals import Cuts
@@ -30,6 +28,7 @@ from wallboard.day.seen import Seen
 from wallboard.day.sheet import Sheet
 from wallboard.day.shelf import Shelf
 from wallboard.journal import Journal
+from wallboard.journal.archive import Archive, ArchiveUnreadable
 from wallboard.parse import Reader
 from wallboard.rules import Rules
 from wallboard.scope import Sight
@@ -123,7 +122,7 @@ class Days:
         self,
         board: Board,
         journal: Journal,
-        path: Path,
+        archive: Archive,
         clock: Clock,
         reader: Reader,
         standards: Callable[[], Standards],
@@ -133,7 +132,7 @@ class Days:
     ) -> None:
         self._board = board
         self._journal = journal
-        self._path = path
+        self._archive = archive
         self._clock = clock
         self._reader = reader
         self._standards = standards
@@ -278,7 +277,7 @@ class Days:
     async def _count(self, sheet: Sheet) -> None:
         async with self._one_at_a_time:
             question = Question(
-                path=self._path.resolve(),
+                archive=self._archive,
                 day=sheet.day,
                 until=self._clock.now(),
                 rules=self.rules,

@@ -9,20 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 
 import msgspec
 
 from wallboard.board import Board
 from wallboard.bodies import Unreadable, decode
 from wallboard.clock import Clock
-from wallboard.day.archive import Archive
 from wallboard.day.intervals import Cuts
 from wallboard.day.rows import CallRow, row_of
 from wallboard.events import AnyEvent
 from wallboard.intake import Intake
 from wallboard.journal import EVENTS_LOST, Entry
-from wallboard.journal.sqlite import SqliteJournal
+from wallboard.journal.archive import Archive
+from wallboard.journal.unopened import Unopened
 from wallboard.parse import Reader, Unrecognised
 from wallboard.rules import Rules
 
@@ -34,9 +33,9 @@ that was set by less than this hides nothing."""
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
-    """Which day, by which rules, from which file, and what came `until` when."""
+    """Which day, by which rules, from which archive, and what came `until` when."""
 
-    path: Path
+    archive: Archive
     day: date
     until: datetime
     rules: Rules
@@ -60,7 +59,7 @@ class _Remembering(Board):
 
 
 def fold(question: Question) -> tuple[Head, Iterator[CallRow]]:
-    """The day's rows; ArchiveUnreadable if the file cannot be read."""
+    """The day's rows; ArchiveUnreadable if the journal cannot be read."""
     board = _folded(question)
     board.settle(question.until)
     day = board.day(question.day)
@@ -80,9 +79,9 @@ def _folded(question: Question) -> Board:
     rules = question.rules
     cuts = Cuts.of(question.day, rules.zone, rules.day_starts_at)
     board = _Remembering(rules)
-    intake = Intake(question.reader, board, SqliteJournal(question.path), Clock(), lambda: None)
+    intake = Intake(question.reader, board, Unopened(), Clock(), lambda: None)
     with board.in_bulk():
-        for entry in _entries(Archive(question.path), cuts, question.until):
+        for entry in _entries(question.archive, cuts, question.until):
             if _is_to_be_heard(entry, cuts, question, board):
                 intake.apply(entry)
     return board

@@ -19,9 +19,9 @@ from typing import BinaryIO
 
 import msgspec
 
-from wallboard.day.archive import ArchiveUnreadable
 from wallboard.day.history import Head, Question, fold
 from wallboard.day.rows import CallRow
+from wallboard.journal.archive import ArchiveUnreadable
 from wallboard.logs import set_up_apart
 
 _ROOT = Path(__file__).resolve().parents[2]

@@ -8,10 +8,10 @@ from datetime import date
 
 import msgspec
 
-from wallboard.day.archive import Archive
 from wallboard.day.kept import DAY_KEPT, Kept, sheet_of
 from wallboard.intake import Locate
 from wallboard.journal import Entry
+from wallboard.journal.archive import Archive
 
 _HELD = 16
 

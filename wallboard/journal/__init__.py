@@ -44,6 +44,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
 
     `remark` names what the server itself has to say instead (`body` is its JSON): a fact that the fold needs and
     no webhook tells, such as a step of the clock. `None` for everything that the PBX sent.
+    `decoded` is what whoever took the body in has made of it already, so that `apply` need not; it is not stored.
     """
 
     received_at: datetime
@@ -51,6 +52,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     meaning: str | None = None
     refusal: str | None = None
     remark: str | None = None
+    decoded: Any = None
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):

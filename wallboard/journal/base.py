@@ -7,7 +7,7 @@ damage makes a deletion look like a loss.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import msgspec
 
@@ -31,7 +31,7 @@ class Base(msgspec.Struct, frozen=True, kw_only=True):
     """`sequence` and `chain` where the journal begins; `kept` is how many older remarks stand, with their own chain.
 
     `goes` is WITH_THE_CALLS of the build that deleted: another build must count the same. `remains` is the fold's: what
-    it needs to know of what was deleted.
+    it needs to know of what was deleted; `before` is the first day of which calls are kept.
     """
 
     sequence: int = 0
@@ -40,6 +40,7 @@ class Base(msgspec.Struct, frozen=True, kw_only=True):
     kept_chain: bytes = NOTHING
     goes: tuple[str, ...] = WITH_THE_CALLS
     remains: str = ""
+    before: date | None = None
 
     def lasts(self, remark: object) -> bool:
         """Whether an entry at or before the base is one of those that are kept."""

@@ -56,6 +56,7 @@ class Custody:
             self._last_seal = _seal_at(self._store, self.written)
             undo.pop_all()
         self.failed = False
+        self._lock_name, self._witness_name = str(beside(path, "lock")), str(self._witness.path)
         self._base = self._store.base
         self._ousted = False
         self._is_restating = False
@@ -214,10 +215,10 @@ class Custody:
         return self._open().in_place() and self._has_lock() and self._has_witness()
 
     def _has_lock(self) -> bool:
-        return identity(beside(self.path, "lock")) == _identity_of(self._lock)
+        return identity(self._lock_name) == _identity_of(self._lock)
 
     def _has_witness(self) -> bool:
-        return identity(self._witness.path) == _identity_of(self._witness.descriptor)
+        return identity(self._witness_name) == _identity_of(self._witness.descriptor)
 
     def _put_back(self) -> None:
         if self._ousted:

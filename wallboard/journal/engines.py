@@ -1,4 +1,4 @@
-"""Which journal a DATABASE_URL names; knows nothing of how either works.
+"""Which database keeps the journal, and all that there is of it: the one place that is asked for it by DATABASE_URL.
 
 PostgreSQL's is imported only where it is named: nobody on SQLite needs libpq.
 """
@@ -6,45 +6,95 @@ PostgreSQL's is imported only where it is named: nobody on SQLite needs libpq.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Protocol
 
 from wallboard.clock import Clock
-from wallboard.journal import Journal, sqlite
+from wallboard.commons import Commons
+from wallboard.journal import Journal
+from wallboard.journal.archive import Archive
+from wallboard.journal.sqlite import SqliteJournal, check
+from wallboard.journal.sqlite_archive import SqliteArchive
+from wallboard.journal.sqlite_upkeep import SqliteUpkeep, deleted
+from wallboard.journal.upkeep import Upkeep
 
 _SQLITE = "sqlite:///"
+_BEYOND_ALL = 2**62
 
 
-def is_sqlite(url: str) -> bool:
-    return url.startswith(_SQLITE)
+class Engine(Protocol):
+    """One database. `path` is its file, beside which a running server can be reached; `None` where it is no file, and
+    then any number of processes may share it. Nothing is opened before it is asked for.
+    """
+
+    name: str
+    """As `check` prints it: never a password."""
+    path: Path | None
+    journal: Journal
+    archive: Archive
+    upkeep: Upkeep
+    commons: Commons
+
+    def check(self) -> None:
+        """Tries what a server needs of it; JournalError says what is wrong. Blocking."""
+
+    def migrated(self) -> str:
+        """Brings the tables up to date; says how they stand. JournalError. Blocking."""
+
+    def deleted(self) -> tuple[int, bool]:
+        """Up to which entry entries were deleted, and whether nothing of them is left. Blocking; for a command."""
+
+    def end(self) -> int:
+        """What to open the journal after, to be told of nothing that stands. Blocking."""
+
+    async def add_up(self, name: str, by: int) -> int:
+        """Adds to a number that is noted under a name, for all processes together; the sum. JournalUnavailable."""
 
 
-def path_of(url: str) -> Path:
-    """The file of SQLite's journal: `sqlite:///a.db` is relative, `sqlite:////srv/a.db` absolute."""
-    return Path(url.removeprefix(_SQLITE))
+class SqliteEngine:
+    """A file of one server's: `sqlite:///a.db` is relative, `sqlite:////srv/a.db` absolute."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path.resolve()
+        self.name = str(path)
+        self.path: Path | None = self._path
+        journal = SqliteJournal(path)
+        self.journal: Journal = journal
+        self.archive: Archive = SqliteArchive(self._path)
+        self.upkeep: Upkeep = SqliteUpkeep(journal)
+        self.commons = Commons()
+        self._sums: dict[str, int] = {}
+
+    def check(self) -> None:
+        check(self._path)
+
+    def migrated(self) -> str:
+        return "SQLite's tables are brought up to date by each start"
+
+    def deleted(self) -> tuple[int, bool]:
+        return deleted(self._path)
+
+    def end(self) -> int:
+        return _BEYOND_ALL
+
+    async def add_up(self, name: str, by: int) -> int:
+        known = self._sums.get(name)
+        total = by + (int(self.journal.noted(name) or 0) if known is None else known)
+        await self.journal.note(name, str(total))
+        self._sums[name] = total
+        return total
+
+
+def engine_of(url: str, clock: Clock | None = None) -> Engine:
+    """The database of a DATABASE_URL that the settings have accepted. A `clock` is made to go by the database's, where
+    several processes share it.
+    """
+    if url.startswith(_SQLITE):
+        return SqliteEngine(Path(url.removeprefix(_SQLITE)))
+    from wallboard.journal.postgres_engine import PostgresEngine
+
+    return PostgresEngine(url, clock)
 
 
 def journal_at(url: str, clock: Clock | None = None) -> Journal:
-    """Not opened yet. A `clock` is made to go by the database's, where several processes share it."""
-    if is_sqlite(url):
-        return sqlite.SqliteJournal(path_of(url))
-    from wallboard.journal.postgres import PostgresJournal
-
-    return PostgresJournal(url, clock)
-
-
-def check(url: str) -> None:
-    """Tries what a server needs of the journal; JournalError says what is wrong."""
-    if is_sqlite(url):
-        sqlite.check(path_of(url))
-        return
-    from wallboard.journal import postgres_check
-
-    postgres_check.check(url)
-
-
-def migrated(url: str) -> str:
-    """Brings the tables up to date; says how they stand. JournalError."""
-    if is_sqlite(url):
-        return "SQLite's tables are brought up to date by each start"
-    from wallboard.journal import postgres_check
-
-    return f"PostgreSQL's tables are at version {postgres_check.migrated(url)}"
+    """The journal alone."""
+    return engine_of(url, clock).journal

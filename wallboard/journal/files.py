@@ -15,7 +15,7 @@ Identity = tuple[int, int]
 """Device and inode."""
 
 
-def identity(path: Path) -> Identity | None:
+def identity(path: Path | str) -> Identity | None:
     """Which file stands under a name; `None` where there is none."""
     try:
         status = os.stat(path)

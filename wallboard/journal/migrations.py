@@ -30,6 +30,21 @@ STEPS: tuple[tuple[str, ...], ...] = (
         """,
         "CREATE TABLE IF NOT EXISTS notes (name text PRIMARY KEY, value text NOT NULL, seal bytea)",
     ),
+    (
+        "CREATE SEQUENCE IF NOT EXISTS commons_version",  # logged, unlike the table: it must never begin anew
+        """
+        CREATE UNLOGGED TABLE IF NOT EXISTS commons (
+            kind    text        NOT NULL,
+            key     text        NOT NULL,
+            value   bytea,
+            version bigint      NOT NULL,
+            told_by text        NOT NULL,
+            told_at timestamptz NOT NULL,
+            ends_at timestamptz NOT NULL,
+            PRIMARY KEY (kind, key)
+        )
+        """,
+    ),
 )
 """Version 1, 2, and so on: append, never change one that was released."""
 log = structlog.get_logger()

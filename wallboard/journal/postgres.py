@@ -21,7 +21,7 @@ import msgspec
 import psycopg
 import structlog
 from psycopg import AsyncConnection, AsyncCursor
-from psycopg.errors import CannotConnectNow, LockNotAvailable
+from psycopg.errors import LockNotAvailable, ReadOnlySqlTransaction
 
 from wallboard.clock import Clock, steady_seconds
 from wallboard.journal import EVENTS_LOST, EVENTS_PURGED, Apply, Decide, Delivery, JournalError, JournalUnavailable
@@ -44,7 +44,8 @@ _ANSWER_SECONDS, _WORK_SECONDS = 1.5, 30.0
 _TEND_EVERY_SECONDS = 0.5
 _LOOK_EVERY_SECONDS = 1.0
 _CLOSE_WITHIN_SECONDS = 2
-_BREATH_SECONDS, _AGAIN_SECONDS = 0.05, 0.4
+_TRIED_BYTES = 1_900
+_BREATH_SECONDS, _AGAIN_SECONDS = 0.1, 0.4
 BEHIND = "the database has not what was written last"
 
 log = structlog.get_logger()
@@ -305,15 +306,18 @@ class PostgresJournal:
                 self._refuse(batch, BEHIND)  # but for what has been answered, and that is all unless it has parted
                 break
             except JournalUnavailable as error:  # what work asks for cannot be done as things stand; nothing is wrong
-                self._writing.drop()
+                await self._writing.roll_back()
                 self._refuse(batch, str(error))
                 break
             except Exception as error:  # noqa: BLE001 - without its writer the server could never answer 200 again
-                is_worth_it = self._is_lost(error)
-                self._writing.drop()
                 self._write_trouble = words(error)
-                if not is_worth_it:
+                if self._is_lost(error):
+                    self._writing.drop()
+                else:
+                    await self._writing.roll_back()
                     self._refuse(batch, self._write_trouble)
+                if isinstance(error, ReadOnlySqlTransaction):
+                    self._writing.drop()  # another of the URL's hosts may have become the one to write to
             batch = [job for job in batch if not job.future.done()]
             if not batch:
                 break
@@ -321,8 +325,11 @@ class PostgresJournal:
         self._own.clear()
 
     def _is_lost(self, error: Exception) -> bool:
-        """Whether the connection or the lock is what failed, and not what was asked."""
-        return isinstance(error, OSError | LockNotAvailable | CannotConnectNow) or self._writing.is_lost
+        """Whether the connection or the lock is what failed, and not what was asked: the server has not said that."""
+        if not isinstance(error, psycopg.OperationalError | psycopg.InterfaceError | OSError):
+            return False
+        is_said = isinstance(error, psycopg.Error) and error.diag.severity_nonlocalized == "ERROR"
+        return not is_said or isinstance(error, LockNotAvailable) or self._writing.is_lost
 
     async def _transact(self, batch: list[_Job], sent: list[Row]) -> None:
         """One commit of what is in the batch. `sent` are the rows of one whose answer was lost, and become those of
@@ -342,6 +349,8 @@ class PostgresJournal:
                 return
             if any(job.is_single for job in batch):
                 await self._catch_up(connection, told.last)
+            if not batch:
+                await _try(connection, told.last + 1)
             before = self.head
             rows = await self._rows(connection, batch, told)
             sent[:] = rows
@@ -476,6 +485,15 @@ class PostgresJournal:
         async for ring in connection.notifies(timeout=_LOOK_EVERY_SECONDS):
             if int(ring.payload) > self.head:
                 return
+
+
+async def _try(connection: AsyncConnection[Any], sequence: int) -> None:
+    """Finds out whether there is room for an entry, and takes it back: a note is put where there was one before."""
+    body = secrets.token_bytes(_TRIED_BYTES)
+    row = to_row(sequence, Delivery(received_at=datetime.fromtimestamp(0, UTC), body=body))
+    await connection.execute("SAVEPOINT tried")
+    await connection.execute(sql.INSERT, sql.columns([row]))
+    await connection.execute("ROLLBACK TO SAVEPOINT tried")
 
 
 def _answer(future: asyncio.Future[Any], result: object) -> None:

@@ -7,6 +7,7 @@ network gives none, and asking the server to cancel would be waiting for it once
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import socket
 from collections.abc import AsyncIterator
@@ -20,6 +21,7 @@ from psycopg.conninfo import conninfo_to_dict
 from wallboard.journal.postgres_words import LEAST_VERSION, UNANSWERED, TooOld
 
 CONNECT_SECONDS = 3
+_ROLLED_BACK_SECONDS = 0.5
 _DEFAULTS: dict[str, str | int] = {
     "application_name": "wallboard",
     "connect_timeout": CONNECT_SECONDS,
@@ -33,6 +35,9 @@ _SESSION = (
     b"SET idle_in_transaction_session_timeout = '2s'"
 )
 """A process that stops in the middle of a transaction must not keep the others from appending."""
+
+
+logging.getLogger("psycopg").setLevel(logging.ERROR)  # it warns of what is told by an exception as well
 
 
 class Silent(psycopg.OperationalError):
@@ -100,6 +105,17 @@ class Link:
             raise
         finally:
             handle.cancel()
+
+    async def roll_back(self) -> None:
+        """Undoes what was begun; where that cannot be, the connection goes, and the server does it."""
+        if self.is_lost or self._connection is None:
+            self.drop()
+            return
+        try:
+            async with self.patience(_ROLLED_BACK_SECONDS):
+                await self._connection.execute("ROLLBACK")
+        except (psycopg.Error, OSError):
+            self.drop()
 
     def drop(self) -> None:
         """Lets go of the connection, if there is one; what it was about to do is undone by the server."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -38,7 +39,8 @@ SHAPE = {
 }  # fmt: skip
 """The tables' columns: name, type, NOT NULL, PRIMARY KEY. SQLite takes a changed byte in `TABLES` for a new design."""
 COLUMNS = ", ".join(name for name, *_ in SHAPE["deliveries"])
-INSERT = f"INSERT INTO deliveries ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_PLACES = f"({', '.join('?' * len(SHAPE['deliveries']))})"
+INSERT = f"INSERT INTO deliveries ({COLUMNS}) VALUES {_PLACES}"
 ALL = f"SELECT {COLUMNS} FROM deliveries ORDER BY sequence"
 SELECT = f"SELECT {COLUMNS} FROM deliveries WHERE sequence > ? ORDER BY sequence"
 NOTE = "INSERT OR REPLACE INTO notes (name, value, seal) VALUES (?, ?, ?)"
@@ -50,6 +52,12 @@ Row = tuple[Any, ...]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _encode = msgspec.msgpack.Encoder().encode
+
+
+@cache
+def insert_of(rows: int) -> str:
+    """The statement that inserts so many rows at once."""
+    return f"{INSERT}{f', {_PLACES}' * (rows - 1)}"
 
 
 def to_row(sequence: int, delivery: Delivery) -> Row:

@@ -23,6 +23,7 @@ from wallboard.journal import SCHEMA, Apply, Decide, Delivery, Entry, JournalErr
 from wallboard.journal import custody as files
 from wallboard.journal.base import FIRST, Base
 from wallboard.journal.custody import Custody
+from wallboard.journal.patience import Patience
 from wallboard.journal.rows import Row, to_entry
 
 _BATCH = 500
@@ -81,6 +82,7 @@ class SqliteJournal:
         """
         self._apply = apply
         self._loop = asyncio.get_running_loop()
+        self._patience = Patience(self._loop, _ACKNOWLEDGE_WITHIN_SECONDS, self._give_up)
         self.head = max(self.head, after)
         try:
             custody = await asyncio.to_thread(self._prepare)
@@ -99,11 +101,9 @@ class SqliteJournal:
         """Durable and applied when it returns. After 0.75 s: JournalUnavailable, though it may yet be stored."""
         if self._writer is None or self._queued >= _QUEUED_AT_MOST:
             raise JournalUnavailable("the journal is closed" if self._writer is None else "too much is queued")
-        try:
-            return await asyncio.wait_for(self._enqueue(delivery), _ACKNOWLEDGE_WITHIN_SECONDS)
-        except TimeoutError:
-            self.trouble = "the disk does not answer"
-            raise JournalUnavailable(self.trouble) from None
+        future = self._enqueue(delivery)
+        self._patience.begin(future)
+        return await future
 
     async def decide(self, decide: Decide) -> Any:
         delivery = decide()
@@ -141,6 +141,10 @@ class SqliteJournal:
         self._queued += 1
         self._jobs.put((what, future))
         return future
+
+    def _give_up(self, future: asyncio.Future[Any]) -> None:
+        self.trouble = "the disk does not answer"
+        future.set_exception(JournalUnavailable(self.trouble))
 
     def _prepare(self) -> Custody:
         custody = self._custody = Custody(self._path)  # at once, so that whatever comes next `close` lets go of it
@@ -225,6 +229,7 @@ class SqliteJournal:
                 sequence += 1
             if not future.done():
                 future.set_result(result)
+        self._patience.forget()
 
     def _done(self, future: asyncio.Future[Any], result: object, entries: Sequence[Entry]) -> None:
         self._queued -= 1

@@ -10,13 +10,15 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import chain
 from pathlib import Path
 
 from wallboard.journal.base import FIRST, Base, base_of
 from wallboard.journal.files import beside, complete, identity, remove, wal_path, write_again
-from wallboard.journal.rows import INSERT, NOTE, NOTES, SELECT, TABLES, Row, is_note_sealed, sealed_note
+from wallboard.journal.rows import INSERT, NOTE, NOTES, SELECT, TABLES, Row, insert_of, is_note_sealed, sealed_note
 
 BUSY_SECONDS = 0.6
+_AT_ONCE = 64
 
 
 class Held(sqlite3.OperationalError):
@@ -52,7 +54,7 @@ class Store:
         except BaseException:
             self.connection.close()
             raise
-        self._places = {path: identity(path), wal_path(path): identity(wal_path(path))}
+        self._places = {str(each): identity(each) for each in (path, wal_path(path))}
         self.base = self._read_base()
 
     def _begin_alone(self) -> None:
@@ -63,8 +65,15 @@ class Store:
                 raise Held("another program holds the file") from None
             raise
 
-    def write(self, rows: Sequence[Row], notes: Iterable[tuple[str, str]]) -> None:
-        """One commit; durable when it returns, if the file is still `in_place`."""
+    def write(self, rows: Sequence[Row], notes: Sequence[tuple[str, str]]) -> None:
+        """One commit; durable when it returns, if the file is still `in_place`.
+
+        A few rows are one statement, which is a commit by itself: between statements and rows the writer would have to
+        ask a busy loop for the interpreter each time.
+        """
+        if not notes and 0 < len(rows) <= _AT_ONCE:
+            self.connection.execute(insert_of(len(rows)), tuple(chain.from_iterable(rows)))
+            return
         with self._commit(notes):
             self.connection.executemany(INSERT, rows)
 

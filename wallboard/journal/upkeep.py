@@ -1,41 +1,16 @@
-"""Old entries deleted and erased callers overwritten, in small steps beside the writer; knows not why, and no event.
+"""Old entries deleted and erased callers overwritten, beside the writers; knows not why, and no database.
 
-What reads much is done over a connection of its own; what writes, by the writer, between two commits.
+Only one process at a time may do so: whoever begins must stand `alone`.
 """
 
 from __future__ import annotations
 
-import asyncio
-import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
-from datetime import datetime
-from functools import partial
-from pathlib import Path
-from typing import Any, ParamSpec, Protocol, TypeVar
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from datetime import date, datetime
+from typing import Any, Protocol
 
-import msgspec
-import structlog
-
-from wallboard.journal import EVENTS_PURGED, Delivery, JournalUnavailable
-from wallboard.journal.apart import ApartFailed, apart
-from wallboard.journal.base import AGED, AGING, FIRST, UNCLEAN, Base, Kept, base_of
-from wallboard.journal.blanking import Blanking
-from wallboard.journal.custody import Custody
-from wallboard.journal.files import ASIDE, beside
-from wallboard.journal.rows import COLUMNS, NOTES, Row, chained, is_note_sealed, seal_of, to_entry, to_row
-from wallboard.journal.sqlite import SqliteJournal
-from wallboard.journal.store import untouched
-
-_BREATH_SECONDS = 0.02
-_TRIED_AGAIN_SECONDS = 2.0
-_CHUNK = 2_000
-_LAST = 2**63 - 1
-_PLANS = 5
-_NEXT = f"SELECT {COLUMNS} FROM deliveries WHERE sequence > ? AND sequence <= ? ORDER BY sequence LIMIT {_CHUNK}"
-P = ParamSpec("P")
-T = TypeVar("T")
-log = structlog.get_logger()
+from wallboard.journal import Delivery
 
 
 class Rewriter(Protocol):
@@ -58,182 +33,42 @@ class Rewriter(Protocol):
         """What it becomes; `None` if it stays as it is."""
 
 
-class Upkeep:
+Before = Callable[[], Awaitable[None]]
+
+
+async def nothing() -> None:
+    """Nobody else is to be told beforehand."""
+
+
+class Upkeep(Protocol):
     """Every method may raise JournalUnavailable; what was begun is gone on with by the next `sweep`."""
 
-    def __init__(self, journal: SqliteJournal) -> None:
-        self._journal = journal
-        self._one_at_a_time = asyncio.Lock()
-
-    async def purge(self, sequence: int, remains: str, now: datetime) -> bool:
-        """Deletes everything up to `sequence` but for what is kept; nothing of it is left in any file on return.
-
-        False where there was nothing to delete.
+    def alone(self) -> AbstractAsyncContextManager[bool]:
+        """True if no other process does any of this as long as the block lasts, and all that others wrote before has
+        been applied in this one. False if another one does just now.
         """
-        async with self._one_at_a_time:
-            before = self._journal.base
-            base, aged, found = await _apart(_moved, self._journal.path, before, sequence, remains, now)
-            if not found:
-                return False
-            await self._journal.work(lambda custody: (None, custody.declare(base, aged, now)))
-            await self._sweep()
-            log.info("old entries were deleted", entries=found, up_to=sequence)
-            return True
+
+    async def purge(self, sequence: int, remains: str, now: datetime, before: date | None = None) -> bool:
+        """Deletes everything up to `sequence` but for what is kept; `before` is the first day that stays.
+
+        Nothing of it is left in any file that the server could clean, on return. False where there was nothing to
+        delete.
+        """
 
     async def sweep(self) -> None:
         """Ends what an earlier process had begun to delete; nothing happens where all is done."""
-        async with self._one_at_a_time:
-            if await self._journal.work(lambda custody: (custody.is_unclean(), [])):
-                await self._sweep()
 
     async def forget_aside(self, before: datetime) -> None:
         """Deletes what mending kept of an older journal, if it was kept before then."""
-        kept = (beside(self._journal.path, word) for word in ASIDE)
-        if any(path.exists() and path.stat().st_mtime < before.timestamp() for path in kept):
-            await self._journal.work(_forgets_aside)
 
     async def rewrite(
-        self, rewriter: Rewriter, said: Callable[[], Delivery], written: Callable[[], None] = lambda: None
+        self,
+        rewriter: Rewriter,
+        said: Callable[[], Delivery],
+        written: Callable[[], None] = lambda: None,
+        foretold: Before = nothing,
     ) -> bool:
         """Rewrites every entry that the rewriter wants otherwise; False if there was none. Nothing of what they were
-        is left in any file on return. `said` makes the journal's own remark of it, in the same commit; `written` is
-        called after that.
+        is left in any file on return that the server could clean. `said` makes the journal's own remark of it;
+        `written` is called after that, `foretold` before, where other processes follow the journal.
         """
-        async with self._one_at_a_time:
-            if await self._journal.work(lambda custody: (custody.is_unclean(), [])):
-                await self._sweep()
-            for _ in range(_PLANS):
-                plan, learnt = await _apart(_planned, self._journal.path, self._journal.base, rewriter)
-                rewriter.take_up(learnt)
-                done = await self._journal.work(partial(plan.carry_out, rewriter=rewriter, said=said))
-                if done:
-                    written()
-                    await self._scrub()
-                if done is not None:
-                    return done
-            raise JournalUnavailable("too much comes of them just now")
-
-    async def _sweep(self) -> None:
-        after: int | None = 0
-        while after is not None:
-            after = await self._journal.work(_sweep_after(after))
-            await asyncio.sleep(_BREATH_SECONDS)
-        await self._scrub()
-
-    async def _scrub(self) -> None:
-        while not await self._scrubbed():
-            log.warning("the journal's WAL is read by another program, so what was deleted still stands in it")
-            await asyncio.sleep(_TRIED_AGAIN_SECONDS)
-
-    async def _scrubbed(self) -> bool:
-        if not await self._journal.work(lambda custody: (custody.empty_wal(), [])):
-            return False
-        blanking = await asyncio.to_thread(Blanking, self._journal.path)
-        try:
-            return await self._journal.work(lambda custody: (custody.scrub(blanking), []))
-        finally:
-            await asyncio.to_thread(blanking.close)
-
-
-def deleted(path: Path) -> tuple[int, bool]:
-    """Up to which entry of the journal at `path` entries were deleted, and whether nothing of them is left.
-
-    For a journal that no server has open; of one that cannot be read nothing is known to be deleted.
-    """
-    with suppress(sqlite3.Error), closing(untouched(path)) as connection:
-        notes = connection.execute(NOTES).fetchall()
-        sound = {str(name): str(value) for name, value, seal in notes if is_note_sealed(name, value, seal)}
-        return (base_of(sound) or FIRST).sequence, sound.get(UNCLEAN) != "yes"
-    return 0, True
-
-
-def _forgets_aside(custody: Custody) -> tuple[None, list[Row]]:
-    custody.forget_aside()
-    return None, []
-
-
-def _sweep_after(after: int) -> Callable[[Custody], tuple[int | None, list[Row]]]:
-    return lambda custody: (custody.sweep(after), [])
-
-
-def _moved(path: Path, before: Base, sequence: int, remains: str, now: datetime) -> tuple[Base, list[int], int]:
-    """The base at `sequence`, which kept entries are too old by now, and how many entries there are to delete."""
-    base = Base(sequence=sequence, remains=remains)
-    kept, chain, aged = Kept(base), before.chain, []
-    oldest, found = now - AGED, 0
-    for row in _rows(path, 0, sequence):
-        if row[0] > before.sequence:
-            chain = chained(chain, seal_of(row))
-            found += row[7] != EVENTS_PURGED and not base.lasts(row[7])
-        if base.lasts(row[7]) and row[7].startswith(AGING) and to_entry(row).delivery.received_at < oldest:
-            aged.append(row[0])
-            found += 1
-            continue
-        kept.hear(row)
-    return msgspec.structs.replace(base, chain=chain, kept=kept.count, kept_chain=kept.chain), aged, found
-
-
-def _rows(path: Path, after: int, until: int) -> Iterator[Row]:
-    """The entries of a stretch, in pieces, so that no reader keeps the writer from emptying its WAL."""
-    with closing(untouched(path)) as connection:
-        while rows := connection.execute(_NEXT, (after, until)).fetchall():
-            yield from rows
-            after = rows[-1][0]
-
-
-class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be rewritten up to the entry `head`, and the chain there, before and after."""
-
-    head: int
-    before: bytes
-    after: bytes
-    rows: list[Row]
-
-    def carry_out(
-        self, custody: Custody, rewriter: Rewriter, said: Callable[[], Delivery]
-    ) -> tuple[bool | None, list[Row]]:
-        """Writes it, with what has come meanwhile: True and the entry that was added, or False if nothing was to do.
-
-        `None` if what has come meanwhile calls for another plan.
-        """
-        known = rewriter.known
-        _find(custody.path, self.head, rewriter)
-        if rewriter.known != known:
-            return None, []
-        whole = _extended(self, custody.path, rewriter)
-        if whole.before != custody.chain:
-            raise JournalUnavailable("the journal has changed meanwhile")
-        if not whole.rows:
-            return False, []
-        return True, custody.restate(whole.rows, whole.after, said())
-
-
-def _planned(path: Path, base: Base, rewriter: Rewriter) -> tuple[Plan, Rewriter]:
-    """Some microseconds an entry. Those at or before the base stay as they are."""
-    _find(path, base.sequence, rewriter)
-    rewriter.begin()
-    plan = Plan(head=base.sequence, before=base.chain, after=base.chain, rows=[])
-    return _extended(plan, path, rewriter), rewriter
-
-
-async def _apart(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    try:
-        return await asyncio.to_thread(lambda: apart(function, *args, **kwargs))
-    except ApartFailed as error:
-        raise JournalUnavailable(f"it cannot be read just now ({error})") from None
-
-
-def _find(path: Path, after: int, rewriter: Rewriter) -> None:
-    for row in _rows(path, after, _LAST):
-        rewriter.find(to_entry(row).delivery)
-
-
-def _extended(plan: Plan, path: Path, rewriter: Rewriter) -> Plan:
-    head, before, after, changed = plan.head, plan.before, plan.after, list(plan.rows)
-    for row in _rows(path, plan.head, _LAST):
-        rewritten = rewriter.rewrite(to_entry(row).delivery)
-        now = row if rewritten is None else to_row(row[0], rewritten)
-        if rewritten is not None:
-            changed.append(now)
-        head, before, after = row[0], chained(before, seal_of(row)), chained(after, seal_of(now))
-    return Plan(head=head, before=before, after=after, rows=changed)

@@ -28,7 +28,7 @@ from wallboard.now.filter import AGENT_SORTS, CALL_SORTS, STATES, Asked, Finder,
 from wallboard.now.numbers import Numbers, PartOfDay, WholeDay
 from wallboard.now.views import AgentLine, CallLine, Now, PlaceLine, StepLine
 from wallboard.scene import waiting_since, worst
-from wallboard.state import Standing, standings
+from wallboard.standing import Standing, standings
 from wallboard.views import Alarm
 from wallboard.way import Step, in_one_line, way
 

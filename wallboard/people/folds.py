@@ -54,7 +54,7 @@ class People:
 
     def is_pbx(self, given: bytes) -> bool:
         """Whether this is a key for the PBX."""
-        return self.keys.find("pbx", given, self._clock.now()) is not None
+        return self.keys.has("pbx") and self.keys.find("pbx", given, self._clock.now()) is not None
 
     async def tend(self, intake: Intake) -> None:
         """Once a second: ends what is too old, and tells how many could not sign in."""

@@ -73,6 +73,10 @@ class Keys:
     def get(self, id: str) -> Key | None:
         return self._kept.get(id)
 
+    def has(self, kind: Kind) -> bool:
+        """Whether there is any of this kind."""
+        return any(key.made.kind == kind for key in self._kept.values())
+
     def find(self, kind: Kind, given: bytes, now: datetime) -> Key | None:
         """The key that was shown; all of its kind are compared, so time does not tell which."""
         hashed = hashlib.sha256(given).hexdigest()

@@ -6,7 +6,6 @@ The same for a server that runs, over the operator's door, and for a journal tha
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from socket import gethostname
 
 import msgspec
@@ -15,9 +14,8 @@ from starlette.responses import JSONResponse, Response
 
 from wallboard.access.rules import OPERATE, Way
 from wallboard.clock import Clock
-from wallboard.intake import heard_by_all
-from wallboard.journal import Delivery, Entry, JournalUnavailable
-from wallboard.journal.sqlite import SqliteJournal
+from wallboard.journal import Delivery, JournalUnavailable
+from wallboard.journal.engines import Engine
 from wallboard.people.accounts import FIRST, LINKED, Accounts, Linked, id_of, new_code
 from wallboard.people.audit import OPERATOR
 from wallboard.people.doors import CLAIM
@@ -56,25 +54,28 @@ class Operating:
             return JSONResponse({"error": f"The journal cannot be written: {error}."}, 409)
 
 
-async def link_offline(path: Path, typed: str) -> str:
-    """The code of a link, put into a journal that no server has open; NoAccount, JournalError, JournalUnavailable."""
-    accounts, name, code, journal = Accounts(), folded(typed), new_code(), SqliteJournal(path)
-    hear = heard_by_all(accounts.remarks)
-
-    def apply(entry: Entry) -> None:
-        if (heed := hear.get(entry.delivery.remark or "")) is not None:
-            heed(msgspec.json.decode(entry.delivery.body), entry.delivery.received_at)
-
-    await journal.open(apply)
+async def link_offline(engine: Engine, clock: Clock, typed: str) -> str:
+    """The code of a link, put into the journal itself; NoAccount, and what the journal and the archive raise."""
+    name, code = folded(typed), new_code()
+    await engine.journal.open(lambda entry: None, after=engine.end())
     try:
-        if name and accounts.get(name) is None:
+        if name and _accounts(engine).get(name) is None:
             raise NoAccount(name)
-        now = Clock().now()
+        now = clock.now()
         said = Linked(id=id_of(code), name=name, until=now + FIRST_LINK_LASTS, by=OPERATOR)
-        await journal.append(Delivery(received_at=now, body=msgspec.json.encode(said), remark=LINKED))
+        await engine.journal.append(Delivery(received_at=now, body=msgspec.json.encode(said), remark=LINKED))
     finally:
-        await journal.close()
+        await engine.journal.close()
     return code
+
+
+def _accounts(engine: Engine) -> Accounts:
+    accounts = Accounts()
+    hear = accounts.remarks
+    for entry in engine.archive.remarks(hear):
+        delivery = entry.delivery
+        hear[delivery.remark or ""](msgspec.json.decode(delivery.body), delivery.received_at)
+    return accounts
 
 
 def address_of(settings: Settings, code: str) -> str:

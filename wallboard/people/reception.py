@@ -16,7 +16,17 @@ from wallboard.access.visitors import Role, Visitor
 from wallboard.clock import Clock
 from wallboard.intake import Intake
 from wallboard.people import accounts, keys, names, sessions
-from wallboard.people.accounts import FROM_PROVIDER, MOST_ACCOUNTS, Account, Linked, Why, id_of, new_code, new_epoch
+from wallboard.people.accounts import (
+    FIRST,
+    FROM_PROVIDER,
+    MOST_ACCOUNTS,
+    Account,
+    Linked,
+    Why,
+    id_of,
+    new_code,
+    new_epoch,
+)
 from wallboard.people.attempts import Attempts, Try
 from wallboard.people.audit import OPERATOR, name_of
 from wallboard.people.folds import People
@@ -128,6 +138,12 @@ class Reception:
         said = Linked(id=id_of(code), name=name, until=until, by=asker.name, address=asker.address)
         await self._remark(accounts.LINKED, said)
         return code
+
+    def has_invited_within(self, time: timedelta) -> bool:
+        """Whether a link to the first account was made so short a time ago and is still good."""
+        now = self._clock.now()
+        link = self.accounts.open_link(FIRST, now)
+        return link is not None and link.until > now + FIRST_LINK_LASTS - time
 
     def link(self, code: str) -> Linked | None:
         return self.accounts.link(code, self._clock.now())

@@ -43,6 +43,11 @@ class Secret:
         assert signer is not None, "ensure() comes first"
         return signer.sign(value).decode()
 
+    def derived(self, purpose: str) -> bytes:
+        """Bytes that all processes have alike and nobody else can know; none before `ensure`."""
+        signer = self._signer(purpose)
+        return b"" if signer is None else signer.get_signature(b"")
+
     def read(self, signed: str, purpose: str) -> str | None:
         """What was signed; `None` if it was not by this key and for this purpose."""
         signer = self._signer(purpose)

@@ -61,6 +61,9 @@ class Admitting:
             words = f"Too many wrong codes. Try again in {wait} seconds."
             return self._form(typed, words, status=status_for(request, 429))
         newcomer = self._newcomers.find(typed)
+        if newcomer is None and plain(typed):
+            await self._newcomers.look_elsewhere()
+            newcomer = self._newcomers.find(typed)
         if newcomer is None:
             self._guesses.spend(person)
             return self._form(typed, _wrong_words(typed), status=status_for(request, 422))

@@ -74,25 +74,25 @@ class Entrance:
         if not self._is_ready():
             return _refusal(503, "unavailable", "The journal is being replayed.", _STARTING)
         if self._keys.tv_of(request) is not None:
-            return self._said(request)
+            return await self._said(request)
         try:
             screen = msgspec.json.decode(await read_body(request, _LARGEST), type=Screen)
         except TooMuch:
             return _refusal(413, "too_large", f"A screen says at most {_LARGEST} bytes.")
         except msgspec.DecodeError:
             return _refusal(400, "unreadable", "Send {width, height}.")
-        return self._let_wait(request, screen)
+        return await self._let_wait(request, screen)
 
     async def ask(self, request: Request) -> Response:
         """200 `{state}`: `waiting` with `code`, `seconds` and `qr`, `paired` with `board`, or `unknown` · 503."""
         if not self._is_ready():
             return _refusal(503, "unavailable", "The journal is being replayed.", _STARTING)
-        return self._said(request)
+        return await self._said(request)
 
-    def _let_wait(self, request: Request, screen: Screen) -> Response:
+    async def _let_wait(self, request: Request, screen: Screen) -> Response:
         address = self._address(request)
         key = key_of(request)
-        is_known = bool(key) and self._newcomers.ask(digest_of(key)) is not None
+        is_known = await self._waiting_with(key) is not None
         if not is_known and not self._allowances.spend(network_of(address)):
             wait = str(ceil(self._allowances.wait_seconds(network_of(address))))
             return _refusal(429, "too_many", "Too many new screens at this address.", {"Retry-After": wait})
@@ -105,16 +105,27 @@ class Entrance:
             )  # fmt: skip
         except Crowded:
             return _refusal(429, "too_many", "Too many screens wait to be paired.", {"Retry-After": "30"})
+        await self._newcomers.settle()  # whichever process hears its next question, or the code
         answer = self._waiting(newcomer)
         self._keys.give(answer, key)
         return answer
 
-    def _said(self, request: Request) -> Response:
+    async def _waiting_with(self, key: str) -> Newcomer | None:
+        """The screen that waits with this key, at whatever process it has knocked."""
+        if not key:
+            return None
+        found = self._newcomers.ask(digest_of(key))
+        if found is None:
+            await self._newcomers.look_elsewhere()
+            found = self._newcomers.ask(digest_of(key))
+        return found
+
+    async def _said(self, request: Request) -> Response:
         if (tv := self._keys.tv_of(request)) is not None:
             said = {"state": "paired", "board": tv.board, "build": self._build}
             return self._renewed(request, JSONResponse(said, headers=NO_STORE))
         key = key_of(request)
-        newcomer = self._newcomers.ask(digest_of(key)) if key else None
+        newcomer = await self._waiting_with(key)
         if newcomer is None:
             return JSONResponse({"state": "unknown", "build": self._build}, headers=NO_STORE)
         return self._waiting(newcomer)

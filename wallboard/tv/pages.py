@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 
 import msgspec
@@ -48,6 +49,7 @@ class TvPages:
         self._desk = desk
         self._tell = tell
         self._build = build
+        self._relaying: set[asyncio.Future[str]] = set()
 
     def routes(self) -> Iterator[Way]:
         yield Way(LIST, self.all, "GET", SUPERVISE)
@@ -119,6 +121,12 @@ class TvPages:
         if tv is not None and tv.report.board:
             await self._tell(tv.report.board, message("command", msgspec.json.encode(command)))
         return address
+
+    def relay(self, command: Command) -> None:
+        """By the streams of this process, when the command was given at another."""
+        task = asyncio.ensure_future(self._send(command, LIST))
+        self._relaying.add(task)
+        task.add_done_callback(self._relaying.discard)
 
     def _show(self, id: str, *, done: str = "", trouble: str = "", status: int = 200) -> Response:
         found = line(id, self._paired, self._televisions, self._build)

@@ -1,10 +1,11 @@
 """The screens that show boards: what each last said of itself and what it is asked to do; knows no HTTP, no page.
 
-A television tells of itself every 20 s; all of that is in memory only, as it is told anew within seconds of a
-restart. A paired one has its id and its name from its pairing; the name of another is kept by the television itself
-and comes back with its reports. Commands are sent by the
-board's stream at once and handed out again with the answer to the next report, for a screen whose stream is
-swallowed; each names the load of the page that it is meant for, so that none is obeyed twice or after a reload.
+A television tells of itself every 20 s, to whichever process it comes; all of that is in memory only, as it is told
+anew within seconds of a restart. A paired one has its id and its name from its pairing; that of another is kept by the
+television itself and comes back with its reports. Commands are sent by the board's stream at once and handed out again
+with the answer to the next report, for a screen whose stream is swallowed; each names the load of the page that it is
+meant for, so that none is obeyed twice or after a reload. Other processes are told of reports and of commands apart, so
+that neither takes the other's place.
 """
 
 from __future__ import annotations
@@ -19,17 +20,22 @@ import msgspec
 from msgspec.structs import replace
 
 from wallboard.allowances import Allowances
+from wallboard.commons import Commons
 from wallboard.tv.engines import engine_of, platform_of
 
 LOST_AFTER_SECONDS = 60.0
 CLOSED_KEPT_SECONDS = 600.0
 COMMAND_SECONDS = 60.0
+KEPT_SECONDS = 86_400.0
+"""For how long a process that starts anew is told of a television that is silent."""
 MOST = 1_000
 MOST_COMMANDS = 5
 LONGEST_NAME = 60
 _BURST, _PER_SECOND = 6.0, 0.5  # reports of one television
 _BURST_OF_ALL, _PER_SECOND_OF_ALL = 2_000.0, 200.0
 _ALL = "all"
+_TV, _ORDER = "tv", "tv_order"
+_RELAYED_WITHIN_SECONDS = 10.0
 
 Alarm = Literal["calm", "warn", "alarm"]
 Order = Literal["reload", "identify", "rename", "move"]
@@ -105,7 +111,6 @@ class Television(msgspec.Struct, frozen=True, kw_only=True):
     heard_at: float
     name: str
     diagnosis: Diagnosis | None = None
-    orders: tuple[tuple[float, Command], ...] = ()
 
     @property
     def shown_name(self) -> str:
@@ -131,6 +136,14 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     asked: tuple[Order, ...]
 
 
+class _Said(msgspec.Struct, frozen=True, kw_only=True):
+    """A television as other processes are told of it."""
+
+    report: Report
+    name: str
+    diagnosis: Diagnosis | None
+
+
 class TooMany(Exception):
     """Reports come faster than any screen of ours sends them."""
 
@@ -138,8 +151,19 @@ class TooMany(Exception):
 class Televisions:
     """At most `MOST`; the one that has been silent for longest is forgotten for a new one."""
 
-    def __init__(self, steady: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        steady: Callable[[], float] = time.monotonic,
+        commons: Commons | None = None,
+        relay: Callable[[Command], None] = lambda command: None,
+    ) -> None:
+        """`relay` sends a command that was given in another process by the streams of this one."""
         self._steady = steady
+        self._commons = commons or Commons()
+        self._commons.hear(_TV, self._take)
+        self._commons.hear(_ORDER, self._take_order)
+        self._relay = relay
+        self._orders: dict[str, dict[str, tuple[float, Command]]] = {}
         self._all: dict[str, Television] = {}  # the longest silent first
         self._of_each = Allowances(_BURST, _PER_SECOND, steady)
         self._of_all = Allowances(_BURST_OF_ALL, _PER_SECOND_OF_ALL, steady)
@@ -162,15 +186,16 @@ class Televisions:
         )
         before = self._all.pop(id, None)
         name = given_name or (before.name if before is not None and before.name != "" else report.name)
-        self._all[id] = Television(
+        tv = self._all[id] = Television(
             id=id,
             report=report,
             heard_at=now,
             name=name,
             diagnosis=report.diagnosis or (before.diagnosis if before else None),
         )
+        self._tell(tv)
         self._forget_the_oldest()
-        commands = _still_meant(before, report, now)
+        commands = self._hand_out(id, report.page, now)
         return Answer(name=name, engine=engine_of(report.agent), commands=commands, id=id, home=home)
 
     def order(self, id: str, do: Order, name: str = "") -> Command | None:
@@ -179,8 +204,8 @@ class Televisions:
         if tv is None:
             return None
         command = Command(id=secrets.token_hex(6), tv=id, do=do, page=tv.report.page, name=name)
-        orders = (*tv.orders, (self._steady(), command))[-MOST_COMMANDS:]
-        self._all[id] = replace(tv, orders=orders, name=name if do == "rename" else tv.name)
+        self._keep_order(command, self._steady())
+        self._commons.tell(_ORDER, command.id, msgspec.json.encode(command), COMMAND_SECONDS)
         return command
 
     def rename(self, id: str, name: str) -> Command | None:
@@ -189,21 +214,22 @@ class Televisions:
         return self.order(id, "rename", name) if name else None
 
     def forget(self, id: str) -> None:
-        """Out of the list, until it reports again."""
-        self._all.pop(id, None)
-        self._of_each.forget(id)
+        """Out of every process's list, until it reports again."""
+        self._let_go(id)
+        self._commons.tell(_TV, id, None, LOST_AFTER_SECONDS)
 
     def standings(self, build: str) -> tuple[Standing, ...]:
         """All of them, those that need somebody first."""
         now = self._steady()
         for id in [id for id, tv in self._all.items() if _is_long_closed(tv, now)]:
-            self.forget(id)
-        found = [standing(tv, now, build) for tv in self._all.values()]
+            self._let_go(id)
+        found = [standing(tv, now, build, self._asked(tv.id, now)) for tv in self._all.values()]
         return tuple(sorted(found, key=lambda one: (_RANK[one.alarm], one.tv.shown_name.casefold(), one.tv.id)))
 
     def standing(self, id: str, build: str) -> Standing | None:
         tv = self._all.get(id)
-        return None if tv is None else standing(tv, self._steady(), build)
+        now = self._steady()
+        return None if tv is None else standing(tv, now, build, self._asked(id, now))
 
     def _allow(self, id: str) -> None:
         if not (self._of_each.has(id) and self._of_all.spend(_ALL)):
@@ -212,13 +238,69 @@ class Televisions:
 
     def _forget_the_oldest(self) -> None:
         while len(self._all) > MOST:
-            self.forget(next(iter(self._all)))
+            self._let_go(next(iter(self._all)))
+
+    def _let_go(self, id: str) -> None:
+        self._all.pop(id, None)
+        self._orders.pop(id, None)
+        self._of_each.forget(id)
+
+    # --- commands
+
+    def _keep_order(self, command: Command, at: float) -> None:
+        orders = self._orders.setdefault(command.tv, {})
+        orders[command.id] = (at, command)
+        while len(orders) > MOST_COMMANDS:
+            del orders[next(iter(orders))]
+        if command.do == "rename" and command.tv in self._all:
+            self._all[command.tv] = replace(self._all[command.tv], name=command.name)
+
+    def _hand_out(self, id: str, page: str, now: float) -> tuple[Command, ...]:
+        """What it was asked and has perhaps not heard; a load of the page that came later is not meant."""
+        orders = self._orders.pop(id, {})
+        for known in orders:
+            self._commons.tell(_ORDER, known, None, COMMAND_SECONDS)
+        return tuple(command for at, command in orders.values() if command.page == page and now - at < COMMAND_SECONDS)
+
+    def _asked(self, id: str, now: float) -> tuple[Order, ...]:
+        return tuple(command.do for at, command in self._orders.get(id, {}).values() if now - at < COMMAND_SECONDS)
+
+    # --- other processes
+
+    def _tell(self, tv: Television) -> None:
+        said = _Said(report=tv.report, name=tv.name, diagnosis=tv.diagnosis)
+        self._commons.tell(_TV, tv.id, msgspec.json.encode(said), KEPT_SECONDS)
+
+    def _take(self, id: str, value: bytes | None, ago: float) -> None:
+        heard_at = self._steady() - ago
+        if value is None:
+            self._let_go(id)
+            return
+        known = self._all.get(id)
+        if known is not None and known.heard_at > heard_at:
+            return
+        said = msgspec.json.decode(value, type=_Said)
+        self._all.pop(id, None)
+        renamed = [command.name for _, command in self._orders.get(id, {}).values() if command.do == "rename"]
+        name = renamed[-1] if renamed else said.name
+        self._all[id] = Television(id=id, report=said.report, heard_at=heard_at, name=name, diagnosis=said.diagnosis)
+        self._forget_the_oldest()
+
+    def _take_order(self, key: str, value: bytes | None, ago: float) -> None:
+        if value is None:
+            for orders in self._orders.values():
+                orders.pop(key, None)
+            return
+        command = msgspec.json.decode(value, type=Command)
+        self._keep_order(command, self._steady() - ago)
+        if ago < _RELAYED_WITHIN_SECONDS:
+            self._relay(command)
 
 
 _RANK = {"alarm": 0, "warn": 1, "calm": 2}
 
 
-def standing(tv: Television, now: float, build: str) -> Standing:
+def standing(tv: Television, now: float, build: str, asked: tuple[Order, ...] = ()) -> Standing:
     """How it is with one television, for a server that runs `build`."""
     silent_seconds = now - tv.heard_at
     alarm, word = _said(tv, silent_seconds, build)
@@ -228,7 +310,7 @@ def standing(tv: Television, now: float, build: str) -> Standing:
         alarm=alarm,
         word=word,
         is_lost=word == "Lost",
-        asked=tuple(command.do for at, command in tv.orders if now - at < COMMAND_SECONDS),
+        asked=asked,
     )
 
 
@@ -251,13 +333,6 @@ def _said(tv: Television, silent_seconds: float, build: str) -> tuple[Alarm, str
     if report.transport == "poll":
         return "warn", "Live, by polling"
     return "calm", "Live"
-
-
-def _still_meant(before: Television | None, report: Report, now: float) -> tuple[Command, ...]:
-    """What it was asked and has perhaps not heard; a load of the page that came later is not meant."""
-    if before is None:
-        return ()
-    return tuple(command for at, command in before.orders if command.page == report.page and now - at < COMMAND_SECONDS)
 
 
 def _is_long_closed(tv: Television, now: float) -> bool:
