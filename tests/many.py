@@ -29,7 +29,7 @@ from tests.canary import search_now
 from tests.conftest import API_TOKEN, TOKEN, Server
 from tests.postgres import running
 from tests.samples import missed, rang
-from wallboard.journal.engines import migrated
+from wallboard.journal.postgres_check import migrated
 
 T = TypeVar("T")
 PROCESSES, WRITERS, LINES = 4, 8, 4
