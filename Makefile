@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv/bin
 
-.PHONY: demo serve test coverage test-newest lint torn crash many greedy soak vendor pins audit screenshots tvlab bench bench-browser clean
+.PHONY: demo serve test coverage test-newest lint torn crash cuts many greedy soak vendor pins audit screenshots tvlab bench bench-browser clean
 
 demo: .venv/.runtime
 	$(VENV)/python -m wallboard demo
@@ -52,6 +52,10 @@ crash: .venv/.dev
 # 8 writers, 4 processes and no end of trouble on one PostgreSQL; every event must be where it belongs. An hour or so.
 many: .venv/.dev
 	$(VENV)/python -m tests.many --events $(or $(EVENTS),1000000)
+
+# The faults of PostgreSQL with the network cut for SECONDS (60) instead of three.
+cuts: .venv/.dev
+	CUT_SECONDS=$(or $(SECONDS),60) $(VENV)/python -m pytest -n 0 tests/test_postgres_faults.py
 
 vendor: .venv/.dev
 	$(VENV)/python scripts/vendor.py

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.conftest import Server, wait_until
@@ -193,6 +194,30 @@ def test_it_starts_while_postgres_is_away_and_waits(tmp_path: Path, own: Postgre
         server.close()
         if own.process is not None and own.process.poll() is not None:
             own.start()
+
+
+def test_a_database_that_has_gone_back_is_noticed_and_every_process_starts_anew(pair: Pair, own: Postgres) -> None:
+    """Restored from a backup, say, or failed over to a machine that had not heard of all."""
+    first, second = pair
+    name = url_of(first).rpartition("/")[2]
+    for number in range(10):
+        assert first.post(rang(str(1000 + number), f"call {number}")).status_code == 200
+    assert_alike(pair)
+    epoch = first.state()["journal"]["epoch"]
+    own.do("DELETE FROM deliveries WHERE sequence > 6", database=name)
+    wait_until(lambda: both_have_left(pair, epoch), "both are in the new history", 45)  # each imports all anew
+    assert_alike(pair)
+    assert shown(first) == {f"call {number}" for number in range(6)}
+    assert first.state()["journal"]["lost_today"] >= 4
+    assert second.post(rang("1001", "call 11")).status_code == 200
+    assert_alike(pair)
+
+
+def both_have_left(pair: Pair, epoch: str) -> bool:
+    try:
+        return all(server.is_ready() and server.state()["journal"]["epoch"] != epoch for server in pair)
+    except (httpx.TransportError, AssertionError):
+        return False  # it starts anew
 
 
 def test_what_is_edited_at_one_process_is_live_at_the_other(pair: Pair) -> None:

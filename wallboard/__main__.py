@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import secrets
 import signal
 import socket
@@ -273,8 +274,9 @@ def _work(settings: Settings, listening: socket.socket, keep_alive: int) -> None
     """One server process, on a socket that others may listen on as well."""
     gc.set_threshold(*COLLECT_AFTER)
     sys.setswitchinterval(SWITCH_SECONDS)
+    app = create_app(settings)
     config = uvicorn.Config(
-        create_app(settings),
+        app,
         http=Connection,
         ws="none",
         loop="uvloop",
@@ -286,7 +288,13 @@ def _work(settings: Settings, listening: socket.socket, keep_alive: int) -> None
         timeout_graceful_shutdown=FAREWELL_SECONDS,
     )
     door, shut = _operators_door(engine_of(settings.database_url))
-    Server(config, shut).run(sockets=[listening, *([door] if door else [])])
+
+    def ended() -> None:
+        shut()
+        if app.state.journal.has_parted and settings.web_concurrency == 1:
+            os.execv(sys.executable, [sys.executable, "-m", "wallboard", *sys.argv[1:]])
+
+    Server(config, ended).run(sockets=[listening, *([door] if door else [])])
 
 
 def _operators_door(engine: Engine) -> tuple[socket.socket | None, Callable[[], None]]:

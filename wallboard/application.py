@@ -265,7 +265,7 @@ def create_app(settings: Settings) -> Starlette:
         ),
     )
     app.router.redirect_slashes = False
-    app.state.gate, app.state.log_level = gate, settings.log_level
+    app.state.gate, app.state.log_level, app.state.journal = gate, settings.log_level, journal
     return app
 
 

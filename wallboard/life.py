@@ -52,6 +52,9 @@ def lifespan_of(
     opened: Iterable[Callable[[], Awaitable[None]]],
 ) -> Callable[[Starlette], AbstractAsyncContextManager[dict[str, Front]]]:
     async def every_second() -> None:
+        if journal.has_parted and not intake.closing:
+            log.error("what this process shows stands nowhere any more: it starts anew")
+            signal.raise_signal(signal.SIGTERM)
         with suppress(JournalUnavailable):
             await intake.follow_clock()
         await turned_away.keep()

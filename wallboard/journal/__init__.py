@@ -90,6 +90,10 @@ class Journal(Protocol):
     def begins_after(self) -> int:
         """The last entry that was deleted on purpose; older ones that are still replayed are kept remarks."""
 
+    @property
+    def has_parted(self) -> bool:
+        """True when the database has gone back to an older state than was applied: this process must start anew."""
+
     async def open(self, apply: Apply, after: int = 0) -> None:
         """Opens the journal, applies all that stands after sequence `after`, and follows; JournalError otherwise."""
 

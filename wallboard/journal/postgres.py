@@ -98,8 +98,7 @@ class PostgresJournal:
         self._write_trouble: str | None = None
         self._follow_trouble: str | None = None
         self._is_open = False
-        self.parted = asyncio.Event()
-        """Set when the database has gone back to an older state: this process is to start anew."""
+        self.has_parted = False
         self._head_at: int | None = None
         self.epoch: str | None = None
         self.base: Base = FIRST
@@ -107,7 +106,7 @@ class PostgresJournal:
 
     @property
     def trouble(self) -> str | None:
-        return BEHIND if self.parted.is_set() else self._write_trouble or self._follow_trouble
+        return BEHIND if self.has_parted else self._write_trouble or self._follow_trouble
 
     @property
     def url(self) -> str:
@@ -192,7 +191,7 @@ class PostgresJournal:
             raise JournalUnavailable(self._write_trouble) from None
 
     def _enqueue(self, job: _Job) -> asyncio.Future[Any]:
-        if self.parted.is_set():
+        if self.has_parted:
             raise JournalUnavailable(BEHIND)
         if not self._is_open or len(self._jobs) >= _QUEUED_AT_MOST:
             raise JournalUnavailable("too much is queued" if self._is_open else "the journal is closed")
@@ -280,7 +279,7 @@ class PostgresJournal:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._work_to_do.wait(), _TEND_EVERY_SECONDS)
             batch = self._batch()
-            if not self.parted.is_set() and (batch or self.trouble is not None):
+            if not self.has_parted and (batch or self.trouble is not None):
                 await self._commit(batch)
 
     def _batch(self) -> list[_Job]:
@@ -443,7 +442,7 @@ class PostgresJournal:
         rows = [to_row(max(told.last, self.head) + 1, remark)]
         await self._put(connection, rows, [("epoch", epoch)], (0, 0))
         log.error("the database has gone back to an older state", lost=lost, epoch=epoch)
-        self.parted.set()
+        self.has_parted = True
 
     # --- following -----------------------------------------------------------------------------------
 

@@ -44,6 +44,8 @@ _T = TypeVar("_T")
 class SqliteJournal:
     """See `wallboard.journal.Journal`. All public methods belong to the event loop's thread."""
 
+    has_parted = False  # what is lost of a file of its own is told, and nobody else has another opinion
+
     def __init__(self, path: Path) -> None:
         self._path = path.resolve()
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()

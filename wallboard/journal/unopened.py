@@ -16,6 +16,7 @@ class Unopened:
     epoch: str | None = None
     remains = ""
     begins_after = 0
+    has_parted = False
 
     async def open(self, apply: Apply, after: int = 0) -> None:
         return
