@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks import browser, fanout, fold, glass, idle, ingest, memory, render, restart
+from benchmarks import browser, fanout, fold, glass, idle, ingest, memory, render, restart, scale
 from benchmarks.command import Measure, main
 
 SUITES: dict[str, Measure] = {
@@ -14,6 +14,7 @@ SUITES: dict[str, Measure] = {
     "memory": memory.measure,
     "render": render.measure,
     "idle": idle.measure,
+    "scale": scale.measure,
     "browser": browser.measure,
 }
 

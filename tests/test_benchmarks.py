@@ -12,7 +12,7 @@ import pytest
 from benchmarks.figures import Figure, Peer, Report, Suite, meets, spread, table
 from tests.conftest import ROOT
 
-GROUPS = [["fanout", "glass", "ingest", "render", "idle"], ["fold", "restart", "memory"]]
+GROUPS = [["fanout", "glass", "ingest", "render", "idle"], ["fold", "restart", "memory"], ["scale"]]
 
 
 @pytest.mark.parametrize("suites", GROUPS, ids="-".join)
