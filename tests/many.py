@@ -29,7 +29,7 @@ from tests.canary import search_now
 from tests.conftest import API_TOKEN, TOKEN, Server
 from tests.postgres import running
 from tests.samples import missed, rang
-from wallboard.journal.postgres_check import migrated
+from wallboard.journal.engines import engine_of
 
 T = TypeVar("T")
 PROCESSES, WRITERS, LINES = 4, 8, 4
@@ -210,7 +210,7 @@ def _numbers(events: int, most_seconds: float) -> Iterator[int]:
 
 async def _run(floor: Floor, numbers: Iterator[int], kill_every_seconds: float, say: bool) -> Result:
     result, began = Result(), time.monotonic()
-    await asyncio.to_thread(migrated, floor.database)
+    await asyncio.to_thread(engine_of(floor.database).migrated)
     floor.ask(FALLING_OVER)
     await asyncio.gather(*map(floor.started, floor.servers))
     writers = [write(floor, result.account, numbers, first) for first in range(WRITERS) for _ in range(LINES)]

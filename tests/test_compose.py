@@ -177,6 +177,14 @@ def test_a_call_that_late_news_brings_to_a_board_is_among_those_that_ended_there
     assert len(tiles(composer.compose(now, sequence=2, trouble=None), "ended")) == 1
 
 
+def test_a_damage_to_the_journal_is_said_at_once() -> None:
+    floor = Floor()
+    floor.hear(START, rang("1002"))
+    floor.look(START)
+    floor.board.lose(3, START)
+    floor.look(START)
+
+
 def test_a_board_that_takes_up_what_was_known_shows_it() -> None:
     known, floor = Floor(), Floor()
     known.hear(START, rang("1002"))

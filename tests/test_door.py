@@ -42,6 +42,24 @@ def test_a_wrong_token_is_refused_and_only_counted(server: Server, token: str | 
     assert server.state()["sequence"] == 0
 
 
+def test_the_doors_answers_have_the_same_walls_as_all_others(server: Server) -> None:
+    """It stands before the walls and brings its own; beyond TLS, and where the connection ends, as well."""
+    for told in ({}, {"X-Forwarded-Proto": "https"}):
+        walls = server.client.get("/webhooks/pbx", headers=told).headers
+        assert "content-security-policy" in walls
+        own = {"date", "content-length", "content-type", "connection", "allow"}
+        for answer in (
+            server.post(rang(), **told),
+            server.post(b"{", **told),
+            server.post(rang(), **told, **{"X-Pbx-Token": "wrong"}),
+        ):
+            assert {name: value for name, value in answer.headers.multi_items() if name not in own} == {
+                name: value for name, value in walls.multi_items() if name not in own
+            }
+            assert len(answer.headers.multi_items()) == len(answer.headers)
+            assert "date" in answer.headers
+
+
 def test_every_token_of_a_list_is_accepted(tmp_path: Path) -> None:
     server = Server(tmp_path, WALLBOARD_PBX_TOKENS=f"old-secret, {TOKEN}").start()
     try:

@@ -28,8 +28,8 @@ from tests.torn import NOW, start
 from wallboard import control
 from wallboard.erasing import Eraser, NoNumber
 from wallboard.journal import Delivery
+from wallboard.journal.engines import journal_at
 from wallboard.journal.rows import to_row
-from wallboard.journal.sqlite import SqliteJournal
 from wallboard.journal.store import Store
 
 FORMS = ("+61291112222", "61291112222", "0291112222", "(02) 9111 2222", "+61 2 9111-2222", 61291112222)
@@ -87,13 +87,13 @@ def fill(server: Server) -> None:
         assert server.post(body).status_code == (400 if isinstance(body, bytes) and b"broken" in body else 200)
     server.stop()
     marks = ((FORMS[0], "a note on them"), (OTHER, "rang for +61 2 9111 2222"))
-    asyncio.run(add_marks(server.folder / "wallboard.db", marks))
+    asyncio.run(add_marks(f"sqlite:///{server.folder}/wallboard.db", marks))
     server.start()
 
 
-async def add_marks(path: Path, marks: Sequence[tuple[str, str]]) -> None:
-    """Supervisors' notes on callers, put into the journal while no server runs."""
-    journal = SqliteJournal(path)
+async def add_marks(url: str, marks: Sequence[tuple[str, str]]) -> None:
+    """Supervisors' notes on callers, put into the journal itself: on SQLite while no server runs."""
+    journal = journal_at(url)
     await journal.open(lambda entry: None)
     for caller, text in marks:
         body = json.dumps({"caller": caller, "mark": "note", "by": "Ann", "text": text}).encode()

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import datetime, timedelta
+from pathlib import Path
 from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 
 from tests import floors
 from tests.test_against_reference import ORDERS, reused_ids
 from wallboard.board import Board
+from wallboard.clock import Clock
 from wallboard.events import AnyEvent
+from wallboard.intake import Intake
+from wallboard.journal import SCHEMA, Delivery, Entry
+from wallboard.journal.sqlite import SqliteJournal
 from wallboard.parse import Reader, Unrecognised
 from wallboard.rules import Rules
 from wallboard.settings import parse_meaning
@@ -69,6 +76,7 @@ def all_of(board: Board, now: datetime) -> list[Any]:
     offers = {key: [offer.rung_at for offer in call.offers.values()] for key, call in board.calls.items()}
     return [
         document,
+        msgspec.json.encode(document),  # what /api/v1/state sends, its order included
         lines,
         sums,
         [call.key for call in board.presumed_calls()],
@@ -89,3 +97,30 @@ def test_catching_up_now_and_then_gives_the_same(seed: int, order: str) -> None:
         hasty = all_of(folded(events, step_after, looks, bulk=True), now)
         for ours, theirs in zip(hasty, eager, strict=True):
             assert ours == theirs
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_journal_replayed_gives_the_bytes_of_one_followed(seed: int) -> None:
+    """The way of every delivery of a floor: bodies, not events, duplicates and disorder with them."""
+    stream = ORDERS["shuffled"](floors.by_time(floors.floor(seed, 25)), seed)
+    told = [
+        Entry(sequence=n, schema=SCHEMA, delivery=Delivery(received_at=at, body=msgspec.json.encode(body)))
+        for n, (at, body) in enumerate(floors.deliveries(stream), 1)
+    ]
+    now = max(entry.delivery.received_at for entry in told) + timedelta(seconds=1)
+    assert _replayed(told, now, bulk=True) == _replayed(told, now, bulk=False)
+
+
+def _replayed(told: list[Entry], now: datetime, *, bulk: bool) -> bytes:
+    board = Board(Rules(zone=ZONE))
+    meanings = {name: parse_meaning(meaning) for name, meaning in floors.COMPONENTS.items()}
+    reader = Reader(zone=ZONE, components=meanings)
+    intake = Intake(reader, board, SqliteJournal(Path("never-opened.db")), Clock(), lambda: None)
+    with board.in_bulk() if bulk else nullcontext():
+        for entry in told:
+            intake.apply(entry)
+    board.catch_up()
+    assert intake.accepted
+    assert not intake.poisoned
+    document = state(board, now, sequence=len(told), webhooks=intake.counts(), journal={}, formula="default")
+    return msgspec.json.encode(document)

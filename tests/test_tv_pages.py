@@ -108,7 +108,7 @@ def test_a_command_goes_by_the_stream_of_the_board_that_it_shows(wall: Wall) -> 
     assert wall.ask("POST", "/supervisor/tvs/reception", data={"do": "identify"}).status_code == 303
     [(slug, message)] = wall.told
     assert slug == "sales"
-    event, data = message.decode().strip().split("\n", 1)
+    event, data = message.decode().partition("\r\n")[2].strip().split("\n", 1)  # after the chunk's length
     assert event == "event: command"
     command = json.loads(data.removeprefix("data: "))
     assert (command["tv"], command["do"], command["page"]) == ("reception", "identify", "p1")

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from wallboard import connection
+from wallboard import watching
 from wallboard.access.presence import Presence
 from wallboard.connection import Connection, prepare
 from wallboard.feed import Feed, message
@@ -282,8 +282,8 @@ def test_a_credential_that_is_taken_away_ends_its_streams() -> None:
 def test_a_slow_reader_may_stay_as_long_as_it_goes_on_reading(monkeypatch: pytest.MonkeyPatch) -> None:
     """And one that has stopped is dropped."""
     seconds = 1
-    monkeypatch.setattr(connection, "STALLED_SECONDS", seconds)
-    monkeypatch.setattr(connection, "_LOOK_SECONDS", seconds / 8)
+    monkeypatch.setattr(watching, "STALLED_SECONDS", seconds)
+    monkeypatch.setattr(watching, "_LOOK_SECONDS", seconds / 8)
 
     async def work(studio: Studio) -> None:
         studio.padding = b"x" * 3 * BIG

@@ -291,7 +291,7 @@ def _work(settings: Settings, listening: socket.socket, keep_alive: int) -> None
 
     def ended() -> None:
         shut()
-        if app.state.journal.has_parted and settings.web_concurrency == 1:
+        if (app.state.journal.has_parted or app.state.starts_anew) and settings.web_concurrency == 1:
             os.execv(sys.executable, [sys.executable, "-m", "wallboard", *sys.argv[1:]])
 
     Server(config, ended).run(sockets=[listening, *([door] if door else [])])

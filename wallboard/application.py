@@ -201,7 +201,7 @@ def create_app(settings: Settings) -> Starlette:
         desk, reception, who, times, {"api": len(settings.api_tokens), "pbx": len(settings.pbx_tokens)}
     )
     audit_pages = AuditPages(desk, people.audit, times)
-    forgetting = Forgetting(intake, upkeep, days, clock, commons, start_anew)
+    forgetting = Forgetting(intake, upkeep, days, clock, commons, lambda: start_anew(app))
     turned_away = TurnedAway(intake, engine, commons)
     operating = Operating(reception)
     parts = (
@@ -265,6 +265,7 @@ def create_app(settings: Settings) -> Starlette:
         ),
     )
     app.router.redirect_slashes = False
+    app.state.starts_anew = False
     app.state.gate, app.state.log_level, app.state.journal = gate, settings.log_level, journal
     return app
 

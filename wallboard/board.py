@@ -32,6 +32,7 @@ _AGENT_REMEMBERED = timedelta(days=7)
 _MOST_BEHIND = 5_000
 _AWAKE_WHEN_OVER = 1_000
 """So many calls that ended last are not at rest: late news is of them, and pages show the last 200."""
+_MOST_QUARTERS = 1_000
 _NEVER, _QUARTER, _MICROSECOND = datetime.min.replace(tzinfo=UTC), timedelta(minutes=15), timedelta(microseconds=1)
 
 
@@ -72,6 +73,7 @@ class Board:
         self._over: OrderedDict[str, Call] = OrderedDict()
         self._looked_at: deque[Call] = deque()
         self._quarter = self._page = (_NEVER, _NEVER, date.min)
+        self._quarters: dict[int, tuple[datetime, datetime, date]] = {}
 
     # --- applying ------------------------------------------------------------------------------------
 
@@ -211,16 +213,22 @@ class Board:
         return sums
 
     def _day_of(self, moment: datetime) -> date:
-        """The same as the rules say, remembered for a quarter of an hour: no zone changes its offset within one."""
+        """The same as the rules say, remembered by quarters of an hour: no zone changes its offset within one."""
         since, until, day = self._quarter
         if since <= moment < until:
             return day
-        at = moment.astimezone(UTC)
-        since = at.replace(minute=at.minute // 15 * 15, second=0, microsecond=0)
-        until, day = since + _QUARTER, self.rules.day_of(moment)
-        if self.rules.day_of(since) == self.rules.day_of(until - _MICROSECOND):
-            self._quarter = since, until, day
-        return day
+        number = (moment - _NEVER) // _QUARTER
+        known = self._quarters.get(number)
+        if known is None:
+            since = _NEVER + number * _QUARTER
+            until, day = since + _QUARTER, self.rules.day_of(moment)
+            if self.rules.day_of(since) != self.rules.day_of(until - _MICROSECOND):
+                return day
+            if len(self._quarters) >= _MOST_QUARTERS:
+                self._quarters.clear()
+            known = self._quarters[number] = since, until, day
+        self._quarter = known
+        return known[2]
 
     def lose(self, lost: int, noticed_at: datetime) -> None:
         """The journal was found damaged, and `lost` entries of it are gone: the numbers are too small by them."""

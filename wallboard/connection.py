@@ -14,11 +14,10 @@ from typing import Any
 
 import httptools
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from uvicorn.server import ServerState
 
 from wallboard.control import mark
-from wallboard.feed import Feed
 from wallboard.front import Front
 from wallboard.refusals import (
     LARGEST_HEAD,
@@ -31,14 +30,10 @@ from wallboard.refusals import (
     Refusal,
     written,
 )
-from wallboard.watching import Watching
+from wallboard.watching import STALLED_SECONDS, Watched
 
 FIRST_BYTE_SECONDS = 20
 """Browsers open connections before they need them; longer than this they do without one."""
-STALLED_SECONDS = 20
-"""Without any reading on the other side; and for what was handed over in one piece to be gone, of a stream's for a
-piece of it."""
-_LOOK_SECONDS = STALLED_SECONDS / 4
 LAST_WORDS_SECONDS = 1
 MOST_WAITING = 16
 """Requests sent ahead on one connection, before the answer to an earlier one: each costs some kilobytes."""
@@ -62,13 +57,10 @@ def prepare(listening: socket.socket) -> None:
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STALLED_SECONDS * 1000)
 
 
-class Connection(HttpToolsProtocol):
+class Connection(Watched):
     """uvicorn's protocol with an end to its patience. The lifespan's state must hold the `front`."""
 
-    __slots__ = (
-        "_deadline", "_front", "_head", "_head_size", "_held", "_is_deaf", "_receiving", "_served", "_since", "_stall",
-        "_unsent", "_watching", "_went", "is_operators",
-    )  # fmt: skip
+    __slots__ = ("_deadline", "_front", "_head", "_head_size", "_held", "_is_deaf", "is_operators")
 
     def __init__(
         self,
@@ -82,42 +74,13 @@ class Connection(HttpToolsProtocol):
         """Whether it came through the operator's door."""
         self._front: Front = app_state["front"]
         self._deadline: asyncio.TimerHandle | None = None
-        self._stall: asyncio.TimerHandle | None = None
-        self._receiving = False  # from a request's first byte to its last
-        self._head = False  # from its first byte to the end of its head
+        self._head = False  # from a request's first byte to the end of its head
         self._head_size = 0
         self._held = 0  # bytes that the parser has been given since it last gave something back
-        self._served: RequestResponseCycle | None = None  # `cycle` is the last to have come, others may wait before it
         self._is_deaf = False  # after what was sent too far ahead: the connection ends with the last answer
-        self._watching: Watching | None = None
-        self._went: Callable[[Connection], None] | None = None  # is told when the stream is over
-        self._unsent, self._since = 0, 0.0  # bytes that were left when a piece of them had last gone, and when
-
-    @property
-    def stalled(self) -> bool:
-        return self.flow.write_paused
 
     def evict(self) -> None:
         self.transport.abort()
-
-    def watch(self, feed: Feed, went: Callable[[Connection], None]) -> bool:
-        """Writes the feed's frames from now on and lets go of the request, whose head has been sent.
-
-        False where something else came or is on its way: then the request must stay.
-        """
-        cycle = self._served
-        if cycle is None or cycle is not self.cycle or self._receiving or self.pipeline:
-            return False
-        if self.stalled or cycle.disconnected or not cycle.chunked_encoding or self.transport.is_closing():
-            return False
-        cycle.response_complete = True  # for uvicorn, which would miss the end of the answer
-        watching = Watching(feed, self.transport, keep_alive=cycle.keep_alive, ended=self.on_response_complete)
-        self._watching, self._went = watching, went
-        self.cycle = self._served = watching  # type: ignore[assignment]
-        self.scope = self.headers = None  # type: ignore[assignment]
-        self.flow.resume_reading()  # or nobody would notice that the viewer leaves
-        feed.join(watching)
-        return True
 
     # --- what the loop calls
 
@@ -129,9 +92,7 @@ class Connection(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._front.left(self)
-        self._stop_watching()
         self._clear_deadline()
-        self._end_stall()
         self._unset_keepalive_if_required()
         self.pipeline.clear()
         if self._served is not None and not self._served.response_complete:
@@ -151,19 +112,6 @@ class Connection(HttpToolsProtocol):
             self._feed(data[start : start + _PIECE])
         if self._deadline is None and not self._answering:
             self._set_deadline(REQUEST_SECONDS)  # empty lines between requests begin none
-
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        self._unsent, self._since = self.transport.get_write_buffer_size(), self.loop.time()
-        self._stall = self.loop.call_later(_LOOK_SECONDS, self._look_for_progress)
-        if self._watching is not None:
-            self._watching.hold()
-
-    def resume_writing(self) -> None:
-        super().resume_writing()
-        self._end_stall()
-        if self._watching is not None:
-            self._watching.resume()
 
     def shutdown(self) -> None:
         """uvicorn is stopping: half a request is turned away, and who does not read is not waited for."""
@@ -227,7 +175,6 @@ class Connection(HttpToolsProtocol):
         return True
 
     def on_response_complete(self) -> None:
-        self._stop_watching()
         super().on_response_complete()
         self._front.answered(self)
 
@@ -288,32 +235,9 @@ class Connection(HttpToolsProtocol):
         else:
             self.transport.abort()
 
-    def _look_for_progress(self) -> None:
-        """What a stream's viewer has not taken is shared by many, and may stay as long as pieces of it go."""
-        unsent = self.transport.get_write_buffer_size()
-        if self._watching is not None and self._unsent - unsent >= _PIECE:
-            self._unsent, self._since = unsent, self.loop.time()
-        if self.loop.time() - self._since >= STALLED_SECONDS:
-            self.transport.abort()
-            return
-        self._stall = self.loop.call_later(_LOOK_SECONDS, self._look_for_progress)
-
-    def _end_stall(self) -> None:
-        if self._stall is not None:
-            self._stall.cancel()
-            self._stall = None
-
     def _abort_if_stalled(self) -> None:
         if self.stalled:
             self.transport.abort()
-
-    def _stop_watching(self) -> None:
-        watching, went = self._watching, self._went
-        self._watching = self._went = None
-        if watching is not None:
-            watching.leave()
-        if went is not None:
-            went(self)
 
     # --- refusing
 

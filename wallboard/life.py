@@ -140,8 +140,9 @@ async def _invitation(settings: Settings, reception: Reception) -> str:
     return f"{said}\n  {address_of(settings, code)}"
 
 
-def start_anew() -> None:
+def start_anew(app: Starlette) -> None:
     """Ends this process as SIGTERM does; whoever runs it starts another one."""
+    app.state.starts_anew = True
     signal.raise_signal(signal.SIGTERM)
 
 

@@ -132,22 +132,29 @@ class Offer:
         self._talks_on = self.answered
 
     def _settle_endings(self) -> None:
-        endings = self.endings
-        answers = (*self.answers, *[at for ending in endings if (at := ending.answer_at)])
-        self.answered = self.answered_heard or any(ending.answered for ending in endings)
-        self.answer_at = min(answers, default=None)
-        self.ended_at = max([ending.end_at for ending in endings if ending.end_at], default=None)
-        talks = [self.answered and _ends_talk(ending, self.answer_at) for ending in endings]
-        self._talk_endings = tuple([ending for ending, talk in zip(endings, talks, strict=True) if talk])
-        self._ring_endings = tuple([ending for ending, talk in zip(endings, talks, strict=True) if not talk])
+        answers, answered, ended_at = list(self.answers), self.answered_heard, None
+        for ending in self.endings:
+            if (at := ending.answer_at) is not None:
+                answers.append(at)
+            answered = answered or ending.answered
+            if ending.end_at is not None and (ended_at is None or ending.end_at > ended_at):
+                ended_at = ending.end_at
+        self.answered, self.answer_at, self.ended_at = answered, min(answers, default=None), ended_at
+        talks: list[Ending] = []
+        rings: list[Ending] = []
+        for ending in self.endings:
+            (talks if answered and _ends_talk(ending, self.answer_at) else rings).append(ending)
+        self._talk_endings, self._ring_endings = tuple(talks), tuple(rings)
         self._talk_ms = self._sum_talk()
         self._talks_on = self.answered and not self._is_over()
 
     def _sum_talk(self) -> int | None:
+        if not self._talk_endings:
+            return None
         talks: dict[datetime | None, int] = {}
         for ending in self._talk_endings:
             talks[ending.connected_at] = max(talks.get(ending.connected_at, 0), ending.talk)
-        return sum(talks.values()) if talks else None
+        return sum(talks.values())
 
     def _is_over(self) -> bool:
         untils = [ending.covers_until for ending in self._talk_endings]

@@ -8,8 +8,9 @@ empty here and filled by static/timers.js; that is why equal views give equal by
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
+from operator import attrgetter
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -170,8 +171,8 @@ class Renderer:
                 yield self.tile(new)
 
     def _differing_parts(self, before: View, after: View) -> Iterator[bytes]:
-        for name, fields in PARTS[type(after)].items():
-            if (shown := _shown(after, fields)) != _shown(before, fields):
+        for name, shown_of in _SHOWN[type(after)].items():
+            if (shown := shown_of(after)) != shown_of(before):
                 yield self._drawn_part(type(after), name, shown).encode()
 
     def _drawn(self, template: str, view: object, same: frozenset[str] = frozenset(), order: str = "") -> str:
@@ -186,7 +187,7 @@ class Renderer:
         return Markup(self._drawn(TEMPLATES[type(view)], view))
 
     def _part(self, view: View, name: str) -> Markup:
-        return self._drawn_part(type(view), name, _shown(view, PARTS[type(view)][name]))
+        return self._drawn_part(type(view), name, _SHOWN[type(view)][name](view))
 
     def _part_afresh(self, kind: type[View], name: str, shown: tuple[object, ...]) -> Markup:
         view = SimpleNamespace(**dict(zip(PARTS[kind][name], shown, strict=True)))
@@ -202,8 +203,12 @@ class Renderer:
         return template
 
 
-def _shown(view: View, fields: tuple[str, ...]) -> tuple[object, ...]:
-    return tuple([getattr(view, field) for field in fields])
+def _getter(fields: tuple[str, ...]) -> Callable[[View], tuple[object, ...]]:
+    get = attrgetter(*fields)
+    return get if len(fields) > 1 else lambda view: (get(view),)
+
+
+_SHOWN = {kind: {name: _getter(fields) for name, fields in parts.items()} for kind, parts in PARTS.items()}
 
 
 def _around(board: Board) -> tuple[View, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -127,14 +128,15 @@ class Screen:
         # Before the frame is handed out: whoever comes meanwhile is shown `after`.
         self._shown, self._is_redefined = after, False
         if fragments := self._source.renderer.changes(before, after):
-            await self.feed.publish(self._tiles(after, fragments))
+            await self.feed.publish(_frame(fragments, self._id(after)))
 
     def _snapshot_message(self) -> bytes:
         """The board that the others see, whole; so that the next frame's changes fit for everybody."""
         if self._shown is None:
             self._shown = self._compose(self._source.clock.now())
         if self._snapshot is None or self._snapshot[0] is not self._shown:
-            self._snapshot = (self._shown, self._tiles(self._shown, self._source.renderer.snapshot(self._shown)))
+            html = self._source.renderer.snapshot(self._shown)
+            self._snapshot = (self._shown, message("tiles", html, id=self._id(self._shown)))
         return self._snapshot[1]
 
     def _compose(self, now: datetime) -> views.Board:
@@ -144,5 +146,11 @@ class Screen:
         journal = self._source.journal
         return self._composer.compose(now, sequence=journal.head, trouble=journal.trouble)
 
-    def _tiles(self, board: views.Board, html: bytes) -> bytes:
-        return message("tiles", html, id=f"{self._source.boot}:{board.sequence}")
+    def _id(self, board: views.Board) -> str:
+        return f"{self._source.boot}:{board.sequence}"
+
+
+@lru_cache(maxsize=4)
+def _frame(html: bytes, id: str) -> bytes:
+    """Boards that look alike are sent the same bytes, and those are made once."""
+    return message("tiles", html, id=id)

@@ -12,6 +12,7 @@ from functools import cache
 from weakref import WeakValueDictionary
 
 import msgspec
+from msgspec.structs import replace
 
 from wallboard import lamps, views
 from wallboard.board import Board
@@ -26,7 +27,6 @@ from wallboard.rows import Calls
 from wallboard.scene import Scene, milliseconds
 from wallboard.totals import Day
 from wallboard.touched import Touches
-from wallboard.usual import Health
 from wallboard.views import Alarm
 
 _Shown = tuple[views.Hero, tuple[views.Panel, ...]]
@@ -37,19 +37,56 @@ def compose(board: Board, now: datetime, look: Look, *, sequence: int, trouble: 
     return Composers(board).composer(look).compose(now, sequence=sequence, trouble=trouble)
 
 
+class _Moment(msgspec.Struct, frozen=True):
+    """What all screens show alike at one moment; the footer is nobody's yet. `of` says when that was."""
+
+    of: tuple[datetime, int, str | None]
+    day: Day
+    notice: views.Notice
+    footer: views.Footer
+
+
 class Composers:
     """What all screens show of one board. Those that look alike, but for what stands in the footer, share the floor."""
 
     def __init__(self, board: Board) -> None:
-        self._board = board
+        self.board = board
         self._floors: WeakValueDictionary[Look, _Floor] = WeakValueDictionary()
+        self._moment: _Moment | None = None
 
     def composer(self, look: Look) -> Composer:
-        bare = msgspec.structs.replace(look, definition=_bare(look.definition))
+        bare = replace(look, definition=_bare(look.definition))
         floor = self._floors.get(bare)
         if floor is None:
             floor = self._floors[bare] = _Floor(bare)
-        return Composer(self._board, look, floor)
+        return Composer(self, look, floor)
+
+    def moment(self, now: datetime, trouble: str | None) -> _Moment:
+        """Settles the board at `now`; worked out once for all who ask before anything else happens."""
+        known = self._moment
+        if known is None or known.of != (now, self.board.touched.revision, trouble):
+            self.board.settle(now)
+            known = self._moment = _moment(self.board, now, trouble)
+        return known
+
+
+def _moment(board: Board, now: datetime, trouble: str | None) -> _Moment:
+    day = board.day(board.rules.day_of(now))
+    health = board.pbx.health(board.last_event_at, now)
+    offset = now.astimezone(board.rules.zone).utcoffset()
+    footer = views.Footer(
+        name="",
+        message="",
+        theme="dark",
+        time_zone=str(board.rules.zone),
+        utc_offset_seconds=int(offset.total_seconds()) if offset else 0,
+        last_event_at_ms=milliseconds(board.last_event_at),
+        presumed_ended=day.presumed_ended,
+        pbx=lamps.pbx(health, board.last_event_at, now),
+        journal=lamps.journal(trouble, day.losses),
+    )
+    notice = gravest(notices(board, day, health, now, trouble))
+    return _Moment((now, board.touched.revision, trouble), day, notice, footer)
 
 
 def _bare(definition: Definition) -> Definition:
@@ -68,40 +105,23 @@ def _bare(definition: Definition) -> Definition:
 class Composer:
     """What one screen shows, time after time."""
 
-    def __init__(self, board: Board, look: Look, floor: _Floor) -> None:
-        self._board = board
+    def __init__(self, composers: Composers, look: Look, floor: _Floor) -> None:
+        self._composers = composers
         self._look = look
         self._floor = floor
 
     def compose(self, now: datetime, *, sequence: int, trouble: str | None) -> views.Board:
         """The whole screen at `now`; `trouble` is why the journal cannot be written."""
-        board = self._board
-        board.settle(now)
-        day = board.day(board.rules.day_of(now))
-        health = board.pbx.health(board.last_event_at, now)
-        shown, panels = self._floor.at(board, now, day)
+        moment = self._composers.moment(now, trouble)
+        shown, panels = self._floor.at(self._composers.board, now, moment.day)
+        own = self._look.definition
         return views.Board(
-            slug=self._look.slug,
+            slug=own.slug,
             sequence=sequence,
             hero=shown,
             panels=panels,
-            notice=gravest(notices(board, day, health, now, trouble)),
-            footer=self._footer(now, day, health, trouble),
-        )
-
-    def _footer(self, now: datetime, day: Day, health: Health, trouble: str | None) -> views.Footer:
-        board, definition, zone = self._board, self._look.definition, self._board.rules.zone
-        offset = now.astimezone(zone).utcoffset()
-        return views.Footer(
-            name=definition.name,
-            message=definition.message,
-            theme=definition.theme,
-            time_zone=str(zone),
-            utc_offset_seconds=int(offset.total_seconds()) if offset else 0,
-            last_event_at_ms=milliseconds(board.last_event_at),
-            presumed_ended=day.presumed_ended,
-            pbx=lamps.pbx(health, board.last_event_at, now),
-            journal=lamps.journal(trouble, day.losses),
+            notice=moment.notice,
+            footer=replace(moment.footer, name=own.name, message=own.message, theme=own.theme),
         )
 
 

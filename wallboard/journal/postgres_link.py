@@ -21,6 +21,7 @@ from psycopg.conninfo import conninfo_to_dict
 from wallboard.journal.postgres_words import LEAST_VERSION, UNANSWERED, TooOld
 
 CONNECT_SECONDS = 3
+ANSWER_SECONDS = 1.5
 _ROLLED_BACK_SECONDS = 0.5
 _DEFAULTS: dict[str, str | int] = {
     "application_name": "wallboard",
@@ -55,7 +56,7 @@ class Link:
     def __init__(self, url: str) -> None:
         self._url = url
         self._connection: AsyncConnection[Any] | None = None
-        self._is_closed = False
+        self.is_closed = False
 
     @property
     def is_lost(self) -> bool:
@@ -64,7 +65,7 @@ class Link:
 
     async def connection(self) -> AsyncConnection[Any]:
         """The connection, made anew where it has ended."""
-        if self._is_closed:
+        if self.is_closed:
             raise psycopg.OperationalError("the journal is closed")
         known = self._connection
         if known is not None and not known.closed:
@@ -126,12 +127,13 @@ class Link:
         self._connection = None
 
     def sever(self) -> None:
-        """Whoever waits for an answer of the connection is told that there is none."""
+        """Whoever waits for an answer of the connection is told that there is none, and no other is made."""
+        self.is_closed = True
         if self._connection is not None:
             sever(self._connection)
 
     async def close(self) -> None:
-        self._is_closed = True
+        self.is_closed = True
         if self._connection is not None:
             with suppress(psycopg.Error):
                 await self._connection.close()
