@@ -47,7 +47,7 @@ class Postgres:
         secret = self.folder / "password"
         secret.write_text(PASSWORD)
         give_away(secret)
-        self._run(
+        self.run(
             "initdb", "--no-sync", "--username", USER, "--pwfile", str(secret), "--auth", "scram-sha-256",
             "--encoding", "UTF8", "--locale", "C", "--pgdata", str(self.data),
         )  # fmt: skip
@@ -85,8 +85,11 @@ class Postgres:
     def kill(self) -> None:
         """As a machine that loses its power, but for what the kernel holds."""
         assert self.process is not None
-        with suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
+        number = self.process.pid
+        every = Path(f"/proc/{number}/task/{number}/children").read_text().split()
+        for each in (number, *map(int, every)):  # its servers are in sessions of their own
+            with suppress(ProcessLookupError):
+                os.kill(each, signal.SIGKILL)
         self.process.wait(_PATIENCE_SECONDS)
 
     def restart(self) -> None:
@@ -127,7 +130,8 @@ class Postgres:
         self.process.send_signal(number)
         self.process.wait(_PATIENCE_SECONDS)
 
-    def _run(self, program: str, *arguments: str) -> None:
+    def run(self, program: str, *arguments: str) -> None:
+        """One of PostgreSQL's programs, to its end."""
         command = [*_as_another(), _program(program), *arguments]
         done = subprocess.run(command, capture_output=True, cwd="/", check=False, env=self._environment)
         assert done.returncode == 0, done.stderr.decode()
