@@ -67,6 +67,8 @@ from wallboard.screen import Source
 from wallboard.screens import Screens, build_of
 from wallboard.settings import Settings, SettingsError, read_settings, require_serving
 from wallboard.sights import Sights
+from wallboard.snapshot import Fold
+from wallboard.snapshots import Snapshots
 from wallboard.tv.admitting import Admitting
 from wallboard.tv.enrolment import Enrolment
 from wallboard.tv.entrance import Entrance
@@ -192,6 +194,8 @@ def create_app(settings: Settings) -> Starlette:
         desk, reception, who, times, {"api": len(settings.api_tokens), "pbx": len(settings.pbx_tokens)}
     )
     audit_pages = AuditPages(desk, people.audit, times)
+    fold = Fold(intake=intake, boards=boards, people=people, paired=paired, shelf=shelf, took_up=boards_changed)
+    snapshots = Snapshots(fold, journal)
     forgetting = Forgetting(intake, upkeep, days, clock)
     operating = Operating(reception)
     parts = (
@@ -244,6 +248,7 @@ def create_app(settings: Settings) -> Starlette:
             days,
             retention,
             people,
+            snapshots,
             (partial(take_boards, settings, saving), partial(invite, settings, reception)),
         ),
     )

@@ -29,6 +29,7 @@ from wallboard.people.reception import AT_THE_COMMAND_LINE, Reception
 from wallboard.retention import Retention
 from wallboard.screens import Screens
 from wallboard.settings import Settings, SettingsError
+from wallboard.snapshots import Snapshots
 
 log = structlog.get_logger()
 
@@ -42,6 +43,7 @@ def lifespan_of(
     days: Days,
     retention: Retention,
     people: People,
+    snapshots: Snapshots,
     opened: Iterable[Callable[[], Awaitable[None]]],
 ) -> Callable[[Starlette], AbstractAsyncContextManager[dict[str, Front]]]:
     async def every_second() -> None:
@@ -51,10 +53,10 @@ def lifespan_of(
         await people.tend(intake)
 
     async def run() -> None:
-        while not await _opened(intake):
+        while not await _opened(intake, snapshots):
             await asyncio.sleep(1)
-        log.info("ready", sequence=journal.head)
-        tasks = (bell.run(), retention.run(), people.audit.run(intake), *(work() for work in opened))
+        log.info("ready", sequence=journal.head, **snapshots.told())
+        tasks = (bell.run(), retention.run(), people.audit.run(intake), snapshots.run(), *(work() for work in opened))
         await asyncio.gather(screens.run(every_second), *tasks)
 
     def stop() -> None:
@@ -74,15 +76,17 @@ def lifespan_of(
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
+        await snapshots.stop()
         await journal.close()
 
     return lifespan
 
 
-async def _opened(intake: Intake) -> bool:
+async def _opened(intake: Intake, snapshots: Snapshots) -> bool:
     """A journal that cannot be opened now, for the disk is full or somebody holds it, may be in a moment."""
     try:
-        await intake.open()
+        await intake.open(snapshots.begin)
+        snapshots.opened()
     except JournalError as error:
         log.error("the journal cannot be opened", reason=str(error))
         return False
