@@ -6,7 +6,7 @@ import io
 import json
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import date, timedelta
 from enum import Enum
 from pathlib import Path
 from random import Random
@@ -35,8 +35,8 @@ from wallboard.tv.paired import PairedTvs
 ZONE = ZoneInfo("Australia/Sydney")
 RULES = Rules(zone=ZONE)
 READER = Reader(zone=ZONE, components={name: parse_meaning(said) for name, said in floors.COMPONENTS.items()})
-_CACHES = frozenset(("_parts", "_heap", "_quarter", "_looked_at", "missed"))
-"""What only saves work, and may be there or not."""
+_CACHES = frozenset(("_parts", "_heap", "_quarter", "_looked_at", "missed", "_fresh"))
+"""What only saves work, and may be there or not; and accounts younger than some seconds, which the state compares."""
 HASH = "0" * 64
 
 
@@ -45,11 +45,11 @@ class _NoPast(msgspec.Struct):
     begins_after: int = 0
 
 
-def empty(rules: Rules = RULES, reader: Reader = READER) -> snapshot.Fold:
+def empty(rules: Rules = RULES, reader: Reader = READER, journal: Journal | None = None) -> snapshot.Fold:
     boards, people, paired = Boards(lambda: None), People(Clock(), None, lambda key: None), PairedTvs(lambda id: None)
     shelf = Shelf(Archive(Path("nowhere")))
     remarks = heard_by_all(boards.remarks, people.remarks, paired.remarks)
-    past = cast(Journal, _NoPast())
+    past = journal or cast(Journal, _NoPast())
     intake = Intake(reader, Board(rules), past, Clock(), lambda: None, remarks, shelf.placed)
     return snapshot.Fold(intake=intake, boards=boards, people=people, paired=paired, shelf=shelf)
 
@@ -115,7 +115,7 @@ def remarks() -> Iterator[tuple[str, dict[str, Any]]]:
     yield "audit_noted", {"who": "Ann", "what": "exported"}
     yield "audit_failed", {"accounts": {"ann": 2}, "strange": 1, "addresses": ["192.0.2.1"]}
     yield "clock_stepped", {"by_ms": -12_000_000}
-    yield "events_lost", {"lost": 3}
+    yield "events_lost", {"lost": 3, "ranges": [], "epoch": "e", "was": None, "reasons": []}
     yield "day_kept", {"day": "2026-11-01"}
     yield "from_the_future", {"what": 1}
 
@@ -142,7 +142,7 @@ def _plain(value: Any) -> Any:
         return [(_plain(key), _plain(its)) for key, its in value.items() if key not in _CACHES]
     if isinstance(value, msgspec.Struct):
         return type(value).__name__, [_plain(getattr(value, name)) for name in value.__struct_fields__]
-    if isinstance(value, (str, bytes, int, float, datetime, type(None))):
+    if isinstance(value, (str, bytes, int, float, date, type(None))):
         return value
     if isinstance(value, tuple) and any(isinstance(item, Call) for item in value):
         return sorted(map(_plain, value), key=repr)

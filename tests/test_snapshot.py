@@ -24,7 +24,7 @@ from wallboard.rules import Rules
 from wallboard.snapshot import Unusable
 
 
-@settings(max_examples=30, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate))
+@settings(max_examples=15, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate))
 @given(
     seed=st.integers(0, 10_000),
     order=st.sampled_from(sorted(ORDERS)),
@@ -41,18 +41,18 @@ def test_snapshot_and_tail_are_the_whole(seed: int, order: str, cuts: list[float
         fold, begun = taken_up(written(fold)), cut
     tell(fold, told[begun:])
     whole = tell(empty(), told)
-    now = told[-1].delivery.received_at + timedelta(minutes=1)
-    assert all_of(fold.intake.board, now) == all_of(whole.intake.board, now)
+    for now in (told[-1].delivery.received_at, told[-1].delivery.received_at + timedelta(minutes=1)):
+        assert all_of(fold.intake.board, now) == all_of(whole.intake.board, now)
     assert everything(fold) == everything(whole)
     assert fold.intake.remains() == whole.intake.remains()
     assert [turn.remains for turn in fold.intake.turns._turns] == [turn.remains for turn in whole.intake.turns._turns]
 
 
 def test_a_day_of_many_calls_at_rest_is_the_same() -> None:
-    told = entries(1, calls=1_500)
+    told = entries(1, calls=1_200)
     cut = len(told) * 4 // 5
     before = tell(empty(), told[:cut])
-    assert sum(call.is_at_rest for call in before.intake.board.calls.values()) > 100
+    assert sum(call.is_at_rest for call in before.intake.board.calls.values()) > 30
     fold = tell(taken_up(written(before)), told[cut:])
     assert everything(fold) == everything(tell(empty(), told))
 

@@ -87,6 +87,21 @@ class SetAside(msgspec.Struct, frozen=True):
     body: bytes
 
 
+class Start(msgspec.Struct, frozen=True, kw_only=True):
+    """How the start was made: from a snapshot of the entry `snapshot`, 0 if from none, and so many entries since."""
+
+    snapshot: int
+    tail: int
+    seconds: float
+    processor_seconds: float
+
+    @property
+    def words(self) -> str:
+        if not self.snapshot:
+            return f"Started from all {self.tail:,} entries of the journal in {self.seconds:.1f} s."
+        return f"Started from a snapshot of entry {self.snapshot:,} and {self.tail:,} since, in {self.seconds:.1f} s."
+
+
 Heed = Callable[[dict[str, Any], datetime], None]
 """Hears one of the server's own remarks: what it says, and when it was made."""
 Locate = Callable[[Entry], None]
@@ -130,6 +145,7 @@ class Intake:
         self.ready = False
         self.closing = False
         self.has_erased = False
+        self.start: Start | None = None
         self.accepted = self.duplicates = self.unrecognised = 0
         self.quarantined = self.poisoned = self.refused = 0
         self.refused_at: datetime | None = None

@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
+from wallboard.intake import Start
 from wallboard.journal import JournalUnavailable
 from wallboard.journal.beginnings import Beginnings, keep
 from wallboard.journal.sqlite import SqliteJournal
@@ -30,19 +31,12 @@ FEWEST = 5_000
 _AT_STOP_FEWEST = 1_000
 _AT_STOP_CALLS = 50_000
 """Some 20 µs each."""
+_AT_STOP_STALE = 1_000
+"""Callers to work out first, some 30 µs each; where a wall is shown there are hardly any."""
 _LOOKED_SECONDS = 5.0
 _TRIED_AGAIN_SECONDS = 60.0
 _WITHIN_SECONDS = 1.0
 log = structlog.get_logger()
-
-
-class Begun(msgspec.Struct, frozen=True, kw_only=True):
-    """How the start was made. Without a snapshot `snapshot` is 0."""
-
-    snapshot: int
-    tail: int
-    seconds: float
-    processor_seconds: float
 
 
 class Snapshots:
@@ -57,7 +51,6 @@ class Snapshots:
         self._since = 0
         self._began = (time.monotonic(), time.process_time())
         self._refolding: Refolding | None = None
-        self.begun: Begun | None = None
 
     async def begin(self) -> int:
         """Called by the journal before anything of it is applied: after which entry it is to go on."""
@@ -77,7 +70,7 @@ class Snapshots:
     def opened(self) -> None:
         """The start is made."""
         wall, processor = self._began
-        self.begun = Begun(
+        self._fold.intake.start = Start(
             snapshot=self._since,
             tail=max(0, self._journal.head - self._since),
             seconds=time.monotonic() - wall,
@@ -86,7 +79,8 @@ class Snapshots:
 
     def told(self) -> dict[str, float]:
         """For the log."""
-        return {} if self.begun is None else msgspec.structs.asdict(self.begun)
+        start = self._fold.intake.start
+        return {} if start is None else msgspec.structs.asdict(start)
 
     async def run(self) -> None:
         """Has the next one made when it is due; one at a time."""
@@ -133,9 +127,9 @@ class Snapshots:
         intake, board, since = self._fold.intake, self._fold.intake.board, max(self._since, self._journal.begins_after)
         if not intake.ready or intake.has_erased or self._journal.trouble is not None:
             return  # what was erased is in no snapshot because no snapshot is made of this process's memory
-        if self._journal.head - since < max(_AT_STOP_FEWEST, min(self._fewest, self._every) // 5):
+        if self._journal.head - since < _AT_STOP_FEWEST:
             return
-        if len(board.calls) > _AT_STOP_CALLS or board.callers.stale > _AT_STOP_FEWEST:
+        if len(board.calls) > _AT_STOP_CALLS or board.callers.stale > _AT_STOP_STALE:
             return
         with suppress(TimeoutError, OSError, JournalUnavailable):
             stamp = self._write_here()
