@@ -24,7 +24,16 @@ from psycopg import AsyncConnection, AsyncCursor
 from psycopg.errors import LockNotAvailable, ReadOnlySqlTransaction
 
 from wallboard.clock import Clock, steady_seconds
-from wallboard.journal import EVENTS_LOST, EVENTS_PURGED, Apply, Decide, Delivery, JournalError, JournalUnavailable
+from wallboard.journal import (
+    EVENTS_LOST,
+    EVENTS_PURGED,
+    Apply,
+    Begin,
+    Decide,
+    Delivery,
+    JournalError,
+    JournalUnavailable,
+)
 from wallboard.journal import base as bases
 from wallboard.journal import postgres_rows as sql
 from wallboard.journal.base import FIRST, Base
@@ -120,12 +129,14 @@ class PostgresJournal:
     def begins_after(self) -> int:
         return self.base.sequence
 
-    async def open(self, apply: Apply, after: int = 0) -> None:
+    async def open(self, apply: Apply, after: int = 0, begin: Begin | None = None) -> None:
         """Makes the tables where they are missing, and replays. After an error it may be called again, and goes on."""
         self._apply = apply
         self._work_to_do = asyncio.Event()
         try:
             await self._prepare(max(self.head, after))
+            if begin is not None and not self.head:
+                await self._go_on_after(await begin())
             await self._replay()
         except (psycopg.Error, OSError) as error:
             self._writing.drop()
@@ -215,6 +226,15 @@ class PostgresJournal:
         self.base = bases.base_of(self._notes) or FIRST
         if after > self.head:
             self.head, self._head_at = min(after, told.last), told.head_at if after <= told.last else told.last_at
+
+    async def _go_on_after(self, sequence: int) -> None:
+        """All up to there is applied already."""
+        if not sequence:
+            return
+        connection = await self._writing.connection()
+        async with self._writing.patience(_ANSWER_SECONDS):
+            row = await (await connection.execute(sql.RECEIVED, (sequence,))).fetchone()
+        self.head, self._head_at = sequence, row[0] if row else None
 
     async def _replay(self) -> None:
         connection = await self._writing.connection()
