@@ -22,7 +22,7 @@ from wallboard.commons import Commons
 from wallboard.erasing import Eraser
 from wallboard.forgetting import erase, erase_offline
 from wallboard.journal import Delivery
-from wallboard.journal.engines import SqliteEngine
+from wallboard.journal.engines import SqliteEngine, engine_of
 from wallboard.refold import Question, Refolding
 from wallboard.rules import Rules
 from wallboard.snapshots import Snapshots
@@ -36,8 +36,8 @@ DELIVERIES = [entry.delivery for entry in entries(11, calls=20)]
 class Server:
     """The part of a server that starts, folds and ends, as life.py does it."""
 
-    def __init__(self, folder: Path, rules: Rules = RULES, fewest: int = FEWEST) -> None:
-        self.engine = SqliteEngine(folder / "wallboard.db")
+    def __init__(self, place: Path | str, rules: Rules = RULES, fewest: int = FEWEST) -> None:
+        self.engine = engine_of(place if isinstance(place, str) else f"sqlite:///{place}/wallboard.db")
         self.journal = self.engine.journal
         self.fold = empty(rules, READER, self.journal)
         self.snapshots = Snapshots(self.fold, self.engine, every=FEWEST, fewest=fewest)
@@ -62,11 +62,11 @@ class Server:
         return start.snapshot, start.tail
 
 
-def in_turn(folder: Path, *do: Callable[[Server], Awaitable[Any]], **options: Any) -> list[Any]:
+def in_turn(place: Path | str, *do: Callable[[Server], Awaitable[Any]], **options: Any) -> list[Any]:
     """Starts a server, does this, and ends it."""
 
     async def run() -> list[Any]:
-        async with Server(folder, **options) as server:
+        async with Server(place, **options) as server:
             return [await one(server) for one in do]
 
     return asyncio.run(run())

@@ -18,7 +18,7 @@ from wallboard.intake import Start
 from wallboard.journal import JournalUnavailable
 from wallboard.journal.engines import Engine
 from wallboard.logs import traced
-from wallboard.refold import Question, RefoldFailed, Refolding, begun
+from wallboard.refold import Question, RefoldFailed, Refolding, begun, fold_of
 from wallboard.snapshot import Fold, Stamp, Unusable, stamp_for, write
 
 EVERY = 20_000
@@ -148,3 +148,27 @@ class Snapshots:
         if epoch is None or not seal or self._journal.head != sequence:
             return None
         return stamp_for(self._fold, epoch=epoch, sequence=sequence, seal=seal)
+
+
+async def made_ahead(engine: Engine, question: Question, within_seconds: float, fewest: int = FEWEST) -> int:
+    """One of this build and these settings, for the processes that are about to start: the entries that it spares
+    each of them, 0 where it was not worth it or did not come off. Whatever happens is no reason to stop a release.
+    """
+    try:
+        if engine.archive.head() - engine.beginnings.base().sequence < fewest:
+            return 0
+        version = fold_of(question, engine).version
+        async with engine.beginnings.making() as file:
+            if file is None or engine.beginnings.latest(version):
+                return engine.beginnings.latest(version)
+            refolding = Refolding(question)
+            stopped = asyncio.get_running_loop().call_later(within_seconds, refolding.stop)
+            try:
+                stamp = await asyncio.to_thread(refolding.into, file)
+                return stamp.sequence if await engine.beginnings.keep(file, stamp.mark) else 0
+            finally:
+                stopped.cancel()
+                refolding.stop()
+    except Exception as error:  # noqa: BLE001 - a start can do without
+        log.warning("no snapshot could be made", **traced(error))
+        return 0
