@@ -84,8 +84,20 @@ class Api:
         Gauge("wallboard_ready", "1 if the journal is replayed and writable", registry=registry).set(
             self._intake.ready and self._journal.trouble is None
         )
+        self._measure_start(registry)
         self._measure_front(registry)
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+    def _measure_start(self, registry: CollectorRegistry) -> None:
+        start = self._intake.start
+        if start is None:
+            return
+        for name, said, value in (
+            ("snapshot", "The entry whose snapshot the start went on from, 0 if it folded everything", start.snapshot),
+            ("tail", "Journal entries that the start folded", start.tail),
+            ("seconds", "How long the start took", start.seconds),
+        ):
+            Gauge(f"wallboard_start_{name}", said, registry=registry).set(value)
 
     def _measure_front(self, registry: CollectorRegistry) -> None:
         front = self._front

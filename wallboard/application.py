@@ -64,6 +64,8 @@ from wallboard.screen import Source
 from wallboard.screens import Screens, build_of
 from wallboard.settings import Settings, SettingsError, read_settings, require_serving
 from wallboard.sights import Sights
+from wallboard.snapshot import Fold
+from wallboard.snapshots import Snapshots
 from wallboard.statics import Statics
 from wallboard.turned_away import TurnedAway
 from wallboard.tv.admitting import Admitting
@@ -201,6 +203,8 @@ def create_app(settings: Settings) -> Starlette:
         desk, reception, who, times, {"api": len(settings.api_tokens), "pbx": len(settings.pbx_tokens)}
     )
     audit_pages = AuditPages(desk, people.audit, times)
+    fold = Fold(intake=intake, boards=boards, people=people, paired=paired, shelf=shelf, took_up=boards_changed)
+    snapshots = Snapshots(fold, engine)
     forgetting = Forgetting(intake, upkeep, days, clock, commons, lambda: start_anew(app))
     turned_away = TurnedAway(intake, engine, commons)
     operating = Operating(reception)
@@ -257,6 +261,7 @@ def create_app(settings: Settings) -> Starlette:
             retention,
             people,
             turned_away,
+            snapshots,
             (
                 partial(take_boards, settings, saving, upkeep),
                 partial(invite, settings, reception, upkeep),

@@ -139,6 +139,7 @@ class Pages:
             "counts": self._intake.counts(),
             "refused_at": self._local(self._intake.refused_at),
             "last_event_at": self._local(board.last_event_at),
+            "start": self._intake.start.words if self._intake.start else "",
             "lost": loss_words(board.day(today).losses),
             "beyond": beyond_words(board, today),
             "types_beyond": self._intake.types_limit(),

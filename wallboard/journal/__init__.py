@@ -7,7 +7,7 @@ not durable and applied.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -65,6 +65,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 Apply = Callable[[Entry], Any]
 Decide = Callable[[], Delivery | None]
+Begin = Callable[[], Awaitable[int]]
+"""Called once the journal stands open and before anything of it is applied: after which entry to begin."""
 
 
 class Journal(Protocol):
@@ -94,7 +96,7 @@ class Journal(Protocol):
     def has_parted(self) -> bool:
         """True when the database has gone back to an older state than was applied: this process must start anew."""
 
-    async def open(self, apply: Apply, after: int = 0) -> None:
+    async def open(self, apply: Apply, after: int = 0, begin: Begin | None = None) -> None:
         """Opens the journal, applies all that stands after sequence `after`, and follows; JournalError otherwise."""
 
     async def append(self, delivery: Delivery) -> Any:

@@ -12,8 +12,10 @@ from wallboard.clock import Clock
 from wallboard.commons import Commons
 from wallboard.journal import Journal
 from wallboard.journal.archive import Archive
+from wallboard.journal.beginnings import Beginnings
 from wallboard.journal.sqlite import SqliteJournal, check
 from wallboard.journal.sqlite_archive import SqliteArchive
+from wallboard.journal.sqlite_beginnings import SqliteBeginnings
 from wallboard.journal.sqlite_upkeep import SqliteUpkeep, deleted
 from wallboard.journal.upkeep import Upkeep
 
@@ -26,6 +28,8 @@ class Engine(Protocol):
     then any number of processes may share it. Nothing is opened before it is asked for.
     """
 
+    url: str
+    """By which another process finds the same one."""
     name: str
     """As `check` prints it: never a password."""
     path: Path | None
@@ -33,6 +37,7 @@ class Engine(Protocol):
     archive: Archive
     upkeep: Upkeep
     commons: Commons
+    beginnings: Beginnings
 
     def check(self) -> None:
         """Tries what a server needs of it; JournalError says what is wrong. Blocking."""
@@ -55,12 +60,14 @@ class SqliteEngine:
 
     def __init__(self, path: Path) -> None:
         self._path = path.resolve()
+        self.url = f"{_SQLITE}{self._path}"
         self.name = str(path)
         self.path: Path | None = self._path
         journal = SqliteJournal(path)
         self.journal: Journal = journal
         self.archive: Archive = SqliteArchive(self._path)
         self.upkeep: Upkeep = SqliteUpkeep(journal)
+        self.beginnings: Beginnings = SqliteBeginnings(journal)
         self.commons = Commons()
         self._sums: dict[str, int] = {}
 

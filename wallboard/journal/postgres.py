@@ -19,7 +19,7 @@ from psycopg import AsyncConnection
 from psycopg.errors import ReadOnlySqlTransaction
 
 from wallboard.clock import Clock
-from wallboard.journal import Apply, Decide, Delivery, JournalError, JournalUnavailable
+from wallboard.journal import Apply, Begin, Decide, Delivery, JournalError, JournalUnavailable
 from wallboard.journal import base as bases
 from wallboard.journal import postgres_rows as sql
 from wallboard.journal.base import FIRST, Base
@@ -27,7 +27,7 @@ from wallboard.journal.migrations import migrate
 from wallboard.journal.postgres_applied import BEHIND, Applied
 from wallboard.journal.postgres_follower import CHUNK, Follower
 from wallboard.journal.postgres_jobs import Job, next_batch
-from wallboard.journal.postgres_link import Link
+from wallboard.journal.postgres_link import ANSWER_SECONDS, Link
 from wallboard.journal.postgres_time import DatabaseTime
 from wallboard.journal.postgres_words import UNANSWERED, explain, is_passing, words
 from wallboard.journal.postgres_writer import WORK_SECONDS, Writer
@@ -86,12 +86,14 @@ class PostgresJournal:
     def begins_after(self) -> int:
         return self.base.sequence
 
-    async def open(self, apply: Apply, after: int = 0) -> None:
+    async def open(self, apply: Apply, after: int = 0, begin: Begin | None = None) -> None:
         """Makes the tables where they are missing, and replays. After an error it may be called again, and goes on."""
         self._applied.apply = apply
         self._work_to_do = asyncio.Event()
         try:
             await self._prepare(max(self.head, after))
+            if begin is not None and not self.head:
+                await self._go_on_after(await begin())
             await self._replay()
         except (psycopg.Error, OSError) as error:
             self._writing.drop()
@@ -175,6 +177,15 @@ class PostgresJournal:
         if after > applied.head:
             is_there = after <= told.last
             applied.head, applied.head_at = (after, told.asked_at) if is_there else (told.last, told.last_at)
+
+    async def _go_on_after(self, sequence: int) -> None:
+        """All up to there is applied already."""
+        if not sequence:
+            return
+        connection = await self._writing.connection()
+        async with self._writing.patience(ANSWER_SECONDS):
+            row = await (await connection.execute(sql.RECEIVED, (sequence,))).fetchone()
+        self._applied.head, self._applied.head_at = sequence, row[0] if row else None
 
     async def _replay(self) -> None:
         connection = await self._writing.connection()

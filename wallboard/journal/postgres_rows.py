@@ -33,6 +33,7 @@ NOTE = (
     b"ON CONFLICT (name) DO UPDATE SET value = excluded.value, seal = excluded.seal"
 )
 FIRST_NOTE = b"INSERT INTO notes (name, value, seal) VALUES (%s, %s, %s) ON CONFLICT (name) DO NOTHING"
+RECEIVED = b"SELECT received_at FROM deliveries WHERE sequence = %s"
 NOTES = b"SELECT name, value, seal FROM notes"
 RING = f"SELECT pg_notify('{CHANNEL}', %s)".encode()
 HEAR = f"LISTEN {CHANNEL}".encode()

@@ -23,6 +23,7 @@ from wallboard.journal.base import AGED, AGING, BASE, UNCLEAN, Base
 from wallboard.journal.base import written as base_written
 from wallboard.journal.postgres import PostgresJournal
 from wallboard.journal.postgres_archive import PostgresArchive
+from wallboard.journal.postgres_beginnings import FORGET_ALL
 from wallboard.journal.postgres_link import Link
 from wallboard.journal.postgres_words import words
 from wallboard.journal.rows import COLUMNS, Row, sealed_note, to_entry, to_row
@@ -78,6 +79,7 @@ class PostgresUpkeep:
             found = doomed + await _age(connection, base, now)
             if not found:
                 return 0, []
+            await _forget_snapshots(connection)
             for note in ((BASE, base_written(base)), (UNCLEAN, "yes")):
                 await connection.execute(sql.NOTE, sealed_note(*note))
             return found, [Delivery(received_at=now, body=base_written(base).encode(), remark=EVENTS_PURGED)]
@@ -122,6 +124,7 @@ class PostgresUpkeep:
                 if not changed:
                     return False, []
                 await foretold()
+                await _forget_snapshots(connection)
                 await connection.execute(_REWRITE, _columns(changed))
                 return True, [said()]
 
@@ -158,7 +161,7 @@ class PostgresUpkeep:
         with suppress(JournalUnavailable):
             async with self._connected(_VACUUM_SECONDS) as connection:
                 await connection.execute("SET statement_timeout = 0")
-                await connection.execute("VACUUM deliveries")
+                await connection.execute("VACUUM deliveries, snapshots, snapshot_pieces")
 
     @asynccontextmanager
     async def _connected(self, seconds: float | None = None) -> AsyncIterator[AsyncConnection[Any]]:
@@ -183,6 +186,12 @@ _Plan = tuple[int, list[Row]]
 async def _heard(connection: AsyncConnection[Any]) -> tuple[None, Sequence[Delivery]]:
     """Nothing but that everything before has been applied."""
     return None, []
+
+
+async def _forget_snapshots(connection: AsyncConnection[Any]) -> None:
+    """They may hold what goes; in the same commit that says so."""
+    for statement in FORGET_ALL:
+        await connection.execute(statement)
 
 
 async def _count(connection: AsyncConnection[Any], after: int, base: Base) -> int:
