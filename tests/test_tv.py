@@ -98,15 +98,18 @@ def told(server: Server, tv: str = "reception") -> dict[str, Any]:
     return found
 
 
+def minutes_ago(minutes: float) -> str:
+    return (datetime.now(UTC) - timedelta(minutes=minutes)).isoformat()
+
+
 def wait_long(server: Server, call: str = "alarm", queue: str = "Sales") -> None:
     """A caller who has waited for four minutes."""
-    began = (datetime.now(UTC) - timedelta(minutes=4)).isoformat()
-    assert server.post(rang(call=call, queue=queue, call_start_at=began)).status_code == 200
+    assert server.post(rang(call=call, queue=queue, call_start_at=minutes_ago(4))).status_code == 200
 
 
 def take(server: Server, call: str = "alarm", queue: str = "Sales") -> None:
     """The one who waited is answered."""
-    assert server.post(answered(call=call, queue=queue)).status_code == 200
+    assert server.post(answered(call=call, queue=queue, call_start_at=minutes_ago(4))).status_code == 200
 
 
 def clock_at(page: Page, minutes: int) -> str:

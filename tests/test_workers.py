@@ -89,3 +89,23 @@ def test_none_is_left_behind_when_the_first_is_killed(crew: Crew) -> None:
     crew.first.wait()
     wait_until(lambda: not any(map(lives, everyone)), "all have ended")
     assert crew.one() is None
+
+
+ENDS_BADLY = """
+import sys
+from wallboard import workers
+sys.excepthook = lambda kind, *_: print("told:", kind.__name__, file=sys.stderr, flush=True)
+def serve():
+    raise KeyError("typed by a stranger")
+workers.run(1, serve)
+"""
+
+
+def test_an_error_that_ends_one_is_told_as_any_other_end_and_not_in_its_own_words() -> None:
+    command = [sys.executable, "-c", ENDS_BADLY]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as first:
+        assert first.stderr is not None
+        said = first.stderr.readline()
+        first.terminate()
+        said += first.stderr.read()
+    assert set(said.splitlines()) == {"told: KeyError"}

@@ -22,6 +22,7 @@ import structlog
 Level = Literal["debug", "info", "warning", "error"]
 _PLACES = 12
 log = structlog.get_logger()
+logging.getLogger("psycopg").setLevel(logging.ERROR)  # it warns of what is raised as well, commands have no log
 
 
 def set_up(level: Level) -> None:
@@ -121,6 +122,7 @@ def _hear_libraries(level: int) -> None:
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [], True
         logger.setLevel(logging.WARNING if name == "uvicorn.access" else logging.NOTSET)
+    logging.getLogger("psycopg").setLevel(logging.NOTSET if level <= logging.DEBUG else logging.ERROR)
 
 
 def _named(level: int) -> str:

@@ -59,8 +59,8 @@ class Touched:
         """Anything may be different: a day has turned, a clock was set, a name is another."""
         self.revision += 1
         self._known_since = self.revision
-        for log in (self._calls, self._agents, self._places):
-            log.clear()
+        for noted in (self._calls, self._agents, self._places):
+            noted.clear()
 
     @contextmanager
     def off(self) -> Iterator[None]:
@@ -83,15 +83,15 @@ class Touched:
     def _touches(self, revision: int) -> Touches:
         return Touches(_newer(self._calls, revision), _newer(self._agents, revision), _newer(self._places, revision))
 
-    def _note(self, log: OrderedDict[_Key, int], key: _Key) -> None:
+    def _note(self, noted: OrderedDict[_Key, int], key: _Key) -> None:
         if self._is_off:
             return
         self.revision += 1
-        log[key] = self.revision
-        log.move_to_end(key)
-        if len(log) > _MOST:
-            self._known_since = max(self._known_since, log.popitem(last=False)[1])
+        noted[key] = self.revision
+        noted.move_to_end(key)
+        if len(noted) > _MOST:
+            self._known_since = max(self._known_since, noted.popitem(last=False)[1])
 
 
-def _newer(log: OrderedDict[_Key, int], revision: int) -> frozenset[_Key]:
-    return frozenset(key for key, _ in takewhile(lambda noted: noted[1] > revision, reversed(log.items())))
+def _newer(noted: OrderedDict[_Key, int], revision: int) -> frozenset[_Key]:
+    return frozenset(key for key, _ in takewhile(lambda at: at[1] > revision, reversed(noted.items())))

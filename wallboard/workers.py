@@ -11,7 +11,6 @@ import signal
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Callable
 
 _ENDING = (signal.SIGTERM, signal.SIGINT)
@@ -68,7 +67,7 @@ class _Crew:
         except SystemExit as error:
             status = error.code if isinstance(error.code, int) else 1
         except BaseException:  # noqa: BLE001 - nothing may go on in the place of the first process
-            traceback.print_exc()
+            sys.excepthook(*sys.exc_info())  # says it as every end is said: in logs.py's words once those are set up
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(status)

@@ -7,7 +7,6 @@ network gives none, and asking the server to cancel would be waiting for it once
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import socket
 from collections.abc import AsyncIterator
@@ -36,9 +35,6 @@ _SESSION = (
     b"SET idle_in_transaction_session_timeout = '2s'"
 )
 """A process that stops in the middle of a transaction must not keep the others from appending."""
-
-
-logging.getLogger("psycopg").setLevel(logging.ERROR)  # it warns of what is told by an exception as well
 
 
 class Silent(psycopg.OperationalError):

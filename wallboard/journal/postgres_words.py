@@ -40,6 +40,8 @@ def words(error: Exception) -> str:
     for kind, said in _BY_KIND:
         if isinstance(error, kind):
             return said
+    if isinstance(error, psycopg.DataError):  # quotes what it was given
+        return type(error).__name__
     if isinstance(error, psycopg.Error) and error.diag.message_primary:
         return error.diag.message_primary
     known = _known(error)
