@@ -24,7 +24,7 @@ from tests.samples import rang
 from wallboard import lamps
 from wallboard.boards.definitions import Definition
 from wallboard.boards.file import write
-from wallboard.journal import Delivery, JournalUnavailable, Spooled
+from wallboard.journal import Delivery, Entry, JournalUnavailable, Spooled
 from wallboard.journal.postgres import PostgresJournal
 from wallboard.journal.postgres_drain import forget, put_once
 from wallboard.journal.spool import Kept, Spool
@@ -101,6 +101,9 @@ def test_what_comes_while_postgres_is_away_outlives_a_kill_and_is_there_once_and
             wait_until(server.answers, "it is alive")
             for name in names[20:25]:
                 assert server.post(rang(call=name)).status_code == 200, "also before it has ever seen the database"
+            server.stop()
+            assert "events are left in the spool" in (tmp_path / "log").read_text()
+        server.begin()
         wait_until(server.is_ready, "it is ready", HEALED_WITHIN + 5)
         wait_until(lambda: spooled(server) == 0, "it is drained", HEALED_WITHIN)
         assert server.post(rang(call=names[25])).status_code == 200
@@ -145,7 +148,7 @@ def test_a_full_disk_is_told_with_503_and_what_it_has_taken_is_kept(tmp_path: Pa
         server._wrapper = disk.wrapper
         with closing(server):
             server.start()
-            taken = []
+            taken: list[str] = []
             with away(own):
                 deadline = time.monotonic() + 10
                 while time.monotonic() < deadline:
@@ -280,6 +283,45 @@ def test_files_are_taken_in_order_and_what_lives_is_left_alone(tmp_path: Path) -
 
 
 # --- the journal beside it -----------------------------------------------------------------------
+
+
+def test_under_load_it_comes_to_an_end_and_what_comes_goes_into_the_journal_again(
+    tmp_path: Path, database: str
+) -> None:
+    bodies = [f"before {number}".encode() for number in range(900)]
+    spool = Spool(tmp_path)
+    spool.keep([payload(body) for body in bodies])
+    spool.close()
+    sent: list[bytes] = []
+
+    async def run() -> list[bytes]:
+        applied: list[bytes] = []
+        journal = PostgresJournal(database)
+        spooling = Spooling(journal, Spool(tmp_path))
+        await spooling.open()
+
+        def apply(entry: Entry) -> Entry:
+            applied.append(entry.delivery.body)
+            return entry
+
+        await journal.open(apply)
+        draining = asyncio.create_task(spooling.run())
+
+        async def post(name: int) -> None:
+            answer = None
+            while answer is None:
+                sent.append(f"{name} {len(sent)}".encode())
+                answer = await spooling.append(Delivery(received_at=AT, body=sent[-1]))
+
+        async with asyncio.timeout(10):
+            await asyncio.gather(*(post(name) for name in range(60)))
+        assert journal.spooled is None
+        draining.cancel()
+        await spooling.close()
+        await journal.close()
+        return applied
+
+    assert asyncio.run(run()) == bodies + sent
 
 
 async def appended(spooling: Spooling, *bodies: bytes) -> list[Any]:

@@ -21,7 +21,7 @@ import structlog
 from wallboard.journal import Delivery, JournalUnavailable, Spooled
 from wallboard.journal.postgres import PostgresJournal
 from wallboard.journal.postgres_drain import forget, put_once
-from wallboard.journal.spool import FILE_EVENTS, MOST_BYTES, MOST_EVENTS, Batch, Kept, Spool
+from wallboard.journal.spool import FILE_EVENTS, MOST_BYTES, MOST_EVENTS, Kept, Spool
 from wallboard.logs import traced
 
 FULL = "the spool is full"
@@ -29,6 +29,8 @@ _KEPT_WITHIN_SECONDS = 1.5
 _LOOK_EVERY_SECONDS = 0.2
 _ADOPT_EVERY_SECONDS = 10.0
 _CLOSE_WITHIN_SECONDS = 2.0
+_HELD_SECONDS = 0.5
+_BREATH_SECONDS = 0.005
 _T = TypeVar("_T")
 log = structlog.get_logger()
 
@@ -56,6 +58,7 @@ class Spooling:
         self._waiting: list[_Waiting] = []
         self._waiting_bytes = self._being_written = 0
         self._news = asyncio.Event()
+        self._gate = asyncio.Lock()
         self._since: datetime | None = None
         self._writer: asyncio.Task[None] | None = None
         self._drains = False
@@ -84,8 +87,9 @@ class Spooling:
         """What the journal's `append` returns, or `None`: it is in the spool, and what it is shows when it is drained.
         JournalUnavailable if there is no room there either.
         """
-        self._arrivals += 1
-        arrival = self._arrivals
+        async with self._gate:
+            self._arrivals += 1
+            arrival = self._arrivals
         if self.is_in_use:
             return await self._kept(arrival, delivery, None)
         head = self._journal.head
@@ -183,7 +187,7 @@ class Spooling:
                     if asyncio.get_running_loop().time() - looked_at >= _ADOPT_EVERY_SECONDS:
                         looked_at = asyncio.get_running_loop().time()
                         self._begin(await self._hand.do(self._spool.adopt))
-            except JournalUnavailable:
+            except (JournalUnavailable, TimeoutError):
                 pass  # it has gone again
             except Exception as error:  # noqa: BLE001 - what waits must not wait for ever
                 log.error("the spool cannot be drained", **traced(error))
@@ -191,16 +195,23 @@ class Spooling:
             await asyncio.sleep(_LOOK_EVERY_SECONDS)
 
     async def _drain(self) -> None:
-        drained = 0
-        while self._spool.events and (batch := await self._hand.do(self._spool.oldest)) is not None:
-            await put_once(self._journal, batch.series, batch.number, batch.kept)
-            drained += len(batch.kept)
-            await self._remove(batch)
-            self._tell()
-        if drained:
-            log.info("the spool was drained", events=drained)
+        """The last of it while whoever comes is kept waiting for a moment: under load it would never end."""
+        if not self._events:
+            return
+        log.info("the spool is drained", events=self._events)
+        while self._events > FILE_EVENTS:
+            await self._take()
+        async with self._gate, asyncio.timeout(_HELD_SECONDS):
+            while self._events:
+                await self._take()
 
-    async def _remove(self, batch: Batch) -> None:
+    async def _take(self) -> None:
+        """The oldest file. May be broken off anywhere: what has been put is not put again."""
+        batch = await self._hand.do(self._spool.oldest)
+        if batch is None:
+            await asyncio.sleep(_BREATH_SECONDS)  # it is being written
+            return
+        await put_once(self._journal, batch.series, batch.number, batch.kept)
         if await self._hand.do(lambda: self._spool.remove(batch)):
             with suppress(JournalUnavailable):
                 await forget(self._journal, batch.series)
