@@ -149,6 +149,8 @@ def check() -> None:
     click.echo(f"settings: fine (time zone {settings.time_zone}, {len(settings.pbx_tokens)} PBX token(s), "
                f"{len(settings.api_tokens)} API token(s))")  # fmt: skip
     click.echo(f"journal: {engine_of(settings.database_url).name} can be written")
+    if settings.spool is not None:
+        click.echo(f"spool: {settings.spool} can be written")
     click.echo(f"retention: {_retention_words(settings)}")
 
 

@@ -37,7 +37,7 @@ from wallboard.desk import Desk
 from wallboard.forgetting import Forgetting
 from wallboard.front import Front, descriptors
 from wallboard.intake import Intake, heard_by_all, heard_later
-from wallboard.journal import CALLER_ERASED, EVENTS_PURGED, JournalError
+from wallboard.journal import CALLER_ERASED, EVENTS_PURGED, JournalError, spool
 from wallboard.journal.engines import engine_of
 from wallboard.life import invite, lifespan_of, start_anew, take_boards
 from wallboard.look import Look
@@ -93,6 +93,8 @@ def settings_or_exit(*, env_file: str | None = ".env", waits: bool = True, **ove
         settings = read_settings(env_file=env_file, **overrides)
         require_serving(settings)
         boards_of(settings)
+        if settings.spool is not None:
+            spool.check(settings.spool)
         engine_of(settings.database_url).check()
     except (SettingsError, JournalError) as error:
         if waits and isinstance(error, JournalError) and error.is_passing:
@@ -136,7 +138,8 @@ def create_app(settings: Settings) -> Starlette:
     erased_and_purged = heard_later(lambda: (retention.remarks, forgetting.remarks), CALLER_ERASED, EVENTS_PURGED)
     remarks = heard_by_all(boards.remarks, people.remarks, paired.remarks, erased_and_purged)
     shelf = Shelf(archive)
-    intake = Intake(reader, board, journal, clock, changed, remarks, shelf.placed)
+    spooling = engine.spooling(settings.spool) if settings.spool is not None else None
+    intake = Intake(reader, board, journal, clock, changed, remarks, shelf.placed, spooling)
     saving = Saving(intake, boards)
     front = Front(descriptors())
     api = Api(settings, intake, journal, clock, screens, front)
@@ -262,10 +265,12 @@ def create_app(settings: Settings) -> Starlette:
             people,
             turned_away,
             snapshots,
+            spooling,
             (
                 partial(take_boards, settings, saving, upkeep),
                 partial(invite, settings, reception, upkeep),
                 forgetting.run,
+                *([] if spooling is None else [spooling.run]),
             ),
         ),
     )

@@ -29,7 +29,9 @@ from wallboard.journal import (
     Entry,
     Journal,
     JournalUnavailable,
+    Spooled,
 )
+from wallboard.journal.engines import Spooling
 from wallboard.limits import Limit
 from wallboard.logs import traced
 from wallboard.parse import EVENT_TYPES, Reader, Unrecognised, type_of
@@ -148,9 +150,12 @@ class Intake:
         changed: Callable[[], None],
         remarks: Mapping[str, Heed] | None = None,
         placed: Mapping[str, Locate] | None = None,
+        spool: Spooling | None = None,
     ) -> None:
         self.reader = reader
         self._journal = journal
+        self._spool = spool
+        self._append = journal.append if spool is None else spool.append
         self._clock = clock
         self._changed = changed
         self.board = board
@@ -197,22 +202,41 @@ class Intake:
                 self.poisoned += 1
                 log.error("call left behind", **traced(error))
 
+    @property
+    def takes(self) -> bool:
+        """Whether `accept` may be called."""
+        return not self.closing and (self.ready or (self._spool is not None and self._spool.is_open))
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the journal cannot be written."""
+        return self._journal.trouble
+
+    @property
+    def spooled(self) -> Spooled | None:
+        """What was accepted and is not on the board yet, for the database is away."""
+        return self._journal.spooled
+
     async def accept(self, raw: bytes, meaning: str | None) -> Receipt:
-        """Durable and on the board when it returns; Unreadable once it is in quarantine; JournalUnavailable."""
+        """Durable when it returns, and on the board unless it is in the spool: then it is not known yet whether it is a
+        redelivery. Unreadable once it is in quarantine; JournalUnavailable.
+        """
         refusal: str | None = None  # not the error itself: its traceback leads back to this frame
         bodies: list[Body] | None = None
         try:
             bodies = decode(raw)
         except Unreadable as error:
             refusal = str(error)
+        events = len(bodies or ())
         if len(raw) > _SMALL:
             bodies = None  # five thousand may be queued: they are not to be held twice
-        await self.follow_clock()
+        if self._spool is None or not self._spool.is_in_use:
+            await self.follow_clock()
         delivery = Delivery(received_at=self._clock.now(), body=raw, meaning=meaning, refusal=refusal, decoded=bodies)
-        receipt: Receipt = await self._journal.append(delivery)
+        receipt: Receipt | None = await self._append(delivery)
         if refusal is not None:
             raise Unreadable(refusal)
-        return receipt
+        return Receipt(accepted=events) if receipt is None else receipt
 
     async def remark(self, name: str, value: dict[str, Any]) -> None:
         """Puts the server's own word into the journal, where the fold hears it; JournalUnavailable."""

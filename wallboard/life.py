@@ -23,6 +23,7 @@ from wallboard.day.days import Days
 from wallboard.front import Front
 from wallboard.intake import Intake
 from wallboard.journal import Journal, JournalError, JournalUnavailable
+from wallboard.journal.engines import Spooling
 from wallboard.journal.upkeep import Upkeep
 from wallboard.logs import set_up, traced
 from wallboard.people.accounts import FIRST
@@ -51,6 +52,7 @@ def lifespan_of(
     people: People,
     turned_away: TurnedAway,
     snapshots: Snapshots,
+    spooling: Spooling | None,
     opened: Iterable[Callable[[], Awaitable[None]]],
 ) -> Callable[[Starlette], AbstractAsyncContextManager[dict[str, Front]]]:
     async def every_second() -> None:
@@ -63,6 +65,8 @@ def lifespan_of(
         await people.tend(intake)
 
     async def run() -> None:
+        if spooling is not None:
+            await spooling.open()
         while not await _opened(intake, snapshots):
             await asyncio.sleep(1)
         gc.freeze()  # a day that was replayed is freed by its references alone; looking through it took half a second
@@ -92,6 +96,8 @@ def lifespan_of(
             await task
         await snapshots.stop()
         await commons.close()
+        if spooling is not None:
+            await spooling.close()
         await journal.close()
 
     return lifespan

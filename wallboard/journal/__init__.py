@@ -55,6 +55,13 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     decoded: Any = None
 
 
+class Spooled(msgspec.Struct, frozen=True):
+    """What of this process waits beside the journal because that could not be written, and since when."""
+
+    events: int
+    since: datetime
+
+
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """A delivery with its place in the order of commit; `schema` is the version it was written under."""
 
@@ -79,6 +86,10 @@ class Journal(Protocol):
     @property
     def trouble(self) -> str | None:
         """Why the last write failed; `None` while all is well. It ends by itself soon after its cause."""
+
+    @property
+    def spooled(self) -> Spooled | None:
+        """What waits to be written and has been acknowledged; `None` where nothing does."""
 
     @property
     def epoch(self) -> str | None:

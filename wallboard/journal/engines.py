@@ -6,11 +6,11 @@ PostgreSQL's is imported only where it is named: nobody on SQLite needs libpq.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from wallboard.clock import Clock
 from wallboard.commons import Commons
-from wallboard.journal import Journal
+from wallboard.journal import Delivery, Journal
 from wallboard.journal.archive import Archive
 from wallboard.journal.beginnings import Beginnings
 from wallboard.journal.sqlite import SqliteJournal, check
@@ -21,6 +21,30 @@ from wallboard.journal.upkeep import Upkeep
 
 _SQLITE = "sqlite:///"
 _BEYOND_ALL = 2**62
+
+
+class Spooling(Protocol):
+    """Takes deliveries also while the journal cannot be written; see wallboard/journal/spooling.py."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it takes any, be the journal open or not."""
+
+    @property
+    def is_in_use(self) -> bool:
+        """Whether what comes now does not go into the journal at once."""
+
+    async def open(self) -> None:
+        """Takes over what was left behind."""
+
+    async def append(self, delivery: Delivery) -> Any:
+        """What the journal's `append` returns, or `None`: it is durable, and not yet applied. JournalUnavailable."""
+
+    async def run(self) -> None:
+        """Drains whenever it can; to be called when the journal is open."""
+
+    async def close(self) -> None:
+        """Leaves what there is to the next start."""
 
 
 class Engine(Protocol):
@@ -50,6 +74,9 @@ class Engine(Protocol):
 
     def end(self) -> int:
         """What to open the journal after, to be told of nothing that stands. Blocking."""
+
+    def spooling(self, folder: Path) -> Spooling | None:
+        """What takes deliveries into `folder` while the database is away; `None` where the journal is a file itself."""
 
     async def add_up(self, name: str, by: int) -> int:
         """Adds to a number that is noted under a name, for all processes together; the sum. JournalUnavailable."""
@@ -82,6 +109,9 @@ class SqliteEngine:
 
     def end(self) -> int:
         return _BEYOND_ALL
+
+    def spooling(self, folder: Path) -> None:
+        return None
 
     async def add_up(self, name: str, by: int) -> int:
         known = self._sums.get(name)

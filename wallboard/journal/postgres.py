@@ -19,7 +19,7 @@ from psycopg import AsyncConnection
 from psycopg.errors import ReadOnlySqlTransaction
 
 from wallboard.clock import Clock
-from wallboard.journal import Apply, Begin, Decide, Delivery, JournalError, JournalUnavailable
+from wallboard.journal import Apply, Begin, Decide, Delivery, JournalError, JournalUnavailable, Spooled
 from wallboard.journal import base as bases
 from wallboard.journal import postgres_rows as sql
 from wallboard.journal.base import FIRST, Base
@@ -56,6 +56,7 @@ class PostgresJournal:
         self._notes: dict[str, str] = {}
         self._trouble: str | None = None
         self._is_open = False
+        self.spooled: Spooled | None = None
 
     @property
     def head(self) -> int:

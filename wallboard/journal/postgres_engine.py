@@ -23,6 +23,8 @@ from wallboard.journal.postgres_commons import PostgresCommons
 from wallboard.journal.postgres_rows import NOTE
 from wallboard.journal.postgres_upkeep import PostgresUpkeep
 from wallboard.journal.rows import sealed_note
+from wallboard.journal.spool import Spool
+from wallboard.journal.spooling import Spooling
 from wallboard.journal.upkeep import Upkeep
 
 _NOTED = b"SELECT value FROM notes WHERE name = %s"
@@ -59,6 +61,9 @@ class PostgresEngine:
 
     def end(self) -> int:
         return max(0, self._archive.head())
+
+    def spooling(self, folder: Path) -> Spooling:
+        return Spooling(self._journal, Spool(folder))
 
     async def add_up(self, name: str, by: int) -> int:
         async def add(connection: AsyncConnection[Any]) -> tuple[int, Sequence[Delivery]]:

@@ -19,7 +19,17 @@ from typing import Any, TypeVar
 
 import structlog
 
-from wallboard.journal import SCHEMA, Apply, Begin, Decide, Delivery, Entry, JournalError, JournalUnavailable
+from wallboard.journal import (
+    SCHEMA,
+    Apply,
+    Begin,
+    Decide,
+    Delivery,
+    Entry,
+    JournalError,
+    JournalUnavailable,
+    Spooled,
+)
 from wallboard.journal import custody as files
 from wallboard.journal.base import FIRST, Base
 from wallboard.journal.custody import Custody
@@ -51,6 +61,7 @@ class SqliteJournal:
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._custody: Custody | None = None
         self._writer: threading.Thread | None = None
+        self.spooled: Spooled | None = None
         self._queued = 0
         self._notes: dict[str, str] = {}
         self.head = 0

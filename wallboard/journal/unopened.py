@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from wallboard.journal import Apply, Begin, Delivery, JournalUnavailable
+from wallboard.journal import Apply, Begin, Delivery, JournalUnavailable, Spooled
 
 
 class Unopened:
@@ -13,6 +13,7 @@ class Unopened:
 
     head = 0
     trouble: str | None = None
+    spooled: Spooled | None = None
     epoch: str | None = None
     remains = ""
     begins_after = 0
