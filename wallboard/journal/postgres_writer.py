@@ -18,7 +18,7 @@ from psycopg import AsyncConnection, AsyncCursor
 from psycopg.errors import LockNotAvailable
 
 from wallboard.clock import steady_seconds
-from wallboard.journal import EVENTS_LOST, Delivery
+from wallboard.journal import EVENTS_LOST, Delivery, JournalUnavailable
 from wallboard.journal import postgres_rows as sql
 from wallboard.journal.postgres_applied import BEHIND, Applied
 from wallboard.journal.postgres_jobs import Job, Note
@@ -30,6 +30,7 @@ from wallboard.journal.soundness import Loss
 
 WORK_SECONDS = 30.0
 _TRIED_BYTES = 1_900
+_BEHIND_AT_MOST = 5_000
 log = structlog.get_logger()
 
 
@@ -64,6 +65,8 @@ class Writer:
             if told.asked_at != known_at:
                 await self._part(connection, told)
                 return
+            if told.last - self._applied.head > _BEHIND_AT_MOST:  # the follower reads them, in chunks
+                raise JournalUnavailable("this process is still catching up")
             rows, missed = await self._done(connection, batch, told)
         self._applied.take(missed)
         self._applied.take(rows)
