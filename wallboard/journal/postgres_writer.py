@@ -155,7 +155,7 @@ class Writer:
         others = None
         async with connection.pipeline():
             if rows:
-                await connection.execute(sql.INSERT, sql.columns(rows))
+                await _insert(connection, rows)
                 await connection.execute(sql.RING, (str(rows[-1][0]),))
             for note in notes:
                 await connection.execute(sql.NOTE, sealed_note(*note))
@@ -182,10 +182,17 @@ class Writer:
         return "tried_at", datetime.fromtimestamp(self._time.now(), UTC).isoformat()
 
 
+async def _insert(connection: AsyncConnection[Any], rows: Sequence[Row]) -> None:
+    if len(rows) == 1:
+        await connection.execute(sql.INSERT_ONE, rows[0])
+        return
+    await connection.execute(sql.INSERT, sql.columns(rows))
+
+
 async def _try(connection: AsyncConnection[Any], sequence: int) -> None:
     """Finds out whether there is room for an entry, and takes it back: a note is put where there was one before."""
     body = secrets.token_bytes(_TRIED_BYTES)
     row = to_row(sequence, Delivery(received_at=datetime.fromtimestamp(0, UTC), body=body))
     await connection.execute("SAVEPOINT tried")
-    await connection.execute(sql.INSERT, sql.columns([row]))
+    await _insert(connection, [row])
     await connection.execute("ROLLBACK TO SAVEPOINT tried")
