@@ -24,6 +24,7 @@ from wallboard.journal import base as bases
 from wallboard.journal import postgres_rows as sql
 from wallboard.journal.base import FIRST, Base
 from wallboard.journal.migrations import migrate
+from wallboard.journal.patience import Patience
 from wallboard.journal.postgres_applied import BEHIND, Applied
 from wallboard.journal.postgres_follower import CHUNK, Follower
 from wallboard.journal.postgres_jobs import Job, next_batch
@@ -91,6 +92,7 @@ class PostgresJournal:
         """Makes the tables where they are missing, and replays. After an error it may be called again, and goes on."""
         self._applied.apply = apply
         self._work_to_do = asyncio.Event()
+        self._patience = Patience(asyncio.get_running_loop(), _ACKNOWLEDGE_WITHIN_SECONDS, self._give_up)
         try:
             await self._prepare(max(self.head, after))
             if begin is not None and not self.head:
@@ -122,7 +124,10 @@ class PostgresJournal:
         the deliveries that it returns in the same commit; JournalUnavailable. What takes long stops every webhook, and
         it may be asked twice.
         """
-        done: _T = await self._answered(Job(_future(), work=do), WORK_SECONDS)
+        try:
+            done: _T = await asyncio.wait_for(self._enqueue(Job(_future(), work=do)), WORK_SECONDS)
+        except TimeoutError:
+            raise JournalUnavailable(self._unanswered()) from None
         return done
 
     def noted(self, name: str) -> str | None:
@@ -145,12 +150,17 @@ class PostgresJournal:
         await self._writing.close()
         await self._following.close()
 
-    async def _answered(self, job: Job, within_seconds: float = _ACKNOWLEDGE_WITHIN_SECONDS) -> Any:
-        try:
-            return await asyncio.wait_for(self._enqueue(job), within_seconds)
-        except TimeoutError:
-            self._trouble = self._trouble or UNANSWERED
-            raise JournalUnavailable(self._trouble) from None
+    async def _answered(self, job: Job) -> Any:
+        future = self._enqueue(job)
+        self._patience.begin(future)
+        return await future
+
+    def _give_up(self, future: asyncio.Future[Any]) -> None:
+        future.set_exception(JournalUnavailable(self._unanswered()))
+
+    def _unanswered(self) -> str:
+        self._trouble = self._trouble or UNANSWERED
+        return self._trouble
 
     def _enqueue(self, job: Job) -> asyncio.Future[Any]:
         if self.has_parted:
@@ -231,6 +241,7 @@ class PostgresJournal:
                 break
             await asyncio.sleep(_BREATH_SECONDS)
         self._writer.forget()
+        self._patience.forget()
 
     async def _try_once(self, batch: list[Job]) -> None:
         """Whoever is neither answered nor refused is to be tried again."""

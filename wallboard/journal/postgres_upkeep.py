@@ -26,7 +26,7 @@ from wallboard.journal.postgres_archive import PostgresArchive
 from wallboard.journal.postgres_beginnings import FORGET_ALL
 from wallboard.journal.postgres_link import Link
 from wallboard.journal.postgres_words import words
-from wallboard.journal.rows import COLUMNS, Row, sealed_note, to_entry, to_row
+from wallboard.journal.rows import COLUMNS, Row, is_sealed, sealed_note, to_entry, to_row
 from wallboard.journal.upkeep import Before, Rewriter, nothing
 
 KEEPING = 7_262_412_012
@@ -216,7 +216,7 @@ def _planned(archive: PostgresArchive, after: int, rewriter: Rewriter) -> tuple[
     for row in archive.rows(after, _LAST):
         head = row[0]
         if (rewritten := rewriter.rewrite(to_entry(row).delivery)) is not None:
-            changed.append(to_row(row[0], rewritten))
+            changed.append(_instead(row, rewritten))
     return (head, changed), rewriter
 
 
@@ -227,8 +227,14 @@ def _extended(rows: Sequence[Row], rewriter: Rewriter) -> list[Row] | None:
         rewriter.find(to_entry(row).delivery)
     if rewriter.known != known:
         return None
-    rewritten = ((row[0], rewriter.rewrite(to_entry(row).delivery)) for row in rows)
-    return [to_row(sequence, delivery) for sequence, delivery in rewritten if delivery is not None]
+    rewritten = ((row, rewriter.rewrite(to_entry(row).delivery)) for row in rows)
+    return [_instead(row, delivery) for row, delivery in rewritten if delivery is not None]
+
+
+def _instead(row: Row, delivery: Delivery) -> Row:
+    """One whose seal does not fit must not have one that does afterwards."""
+    new = to_row(row[0], delivery)
+    return new if is_sealed(row) else (*new[:3], row[3], *new[4:])
 
 
 def _columns(rows: Sequence[Row]) -> list[list[Any]]:

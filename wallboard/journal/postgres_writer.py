@@ -18,7 +18,7 @@ from psycopg import AsyncConnection, AsyncCursor
 from psycopg.errors import LockNotAvailable
 
 from wallboard.clock import steady_seconds
-from wallboard.journal import EVENTS_LOST, Delivery
+from wallboard.journal import EVENTS_LOST, Delivery, JournalUnavailable
 from wallboard.journal import postgres_rows as sql
 from wallboard.journal.postgres_applied import BEHIND, Applied
 from wallboard.journal.postgres_jobs import Job, Note
@@ -30,6 +30,7 @@ from wallboard.journal.soundness import Loss
 
 WORK_SECONDS = 30.0
 _TRIED_BYTES = 1_900
+_BEHIND_AT_MOST = 5_000
 log = structlog.get_logger()
 
 
@@ -64,6 +65,8 @@ class Writer:
             if told.asked_at != known_at:
                 await self._part(connection, told)
                 return
+            if told.last - self._applied.head > _BEHIND_AT_MOST:  # the follower reads them, in chunks
+                raise JournalUnavailable("this process is still catching up")
             rows, missed = await self._done(connection, batch, told)
         self._applied.take(missed)
         self._applied.take(rows)
@@ -152,7 +155,7 @@ class Writer:
         others = None
         async with connection.pipeline():
             if rows:
-                await connection.execute(sql.INSERT, sql.columns(rows))
+                await _insert(connection, rows)
                 await connection.execute(sql.RING, (str(rows[-1][0]),))
             for note in notes:
                 await connection.execute(sql.NOTE, sealed_note(*note))
@@ -179,10 +182,17 @@ class Writer:
         return "tried_at", datetime.fromtimestamp(self._time.now(), UTC).isoformat()
 
 
+async def _insert(connection: AsyncConnection[Any], rows: Sequence[Row]) -> None:
+    if len(rows) == 1:
+        await connection.execute(sql.INSERT_ONE, rows[0])
+        return
+    await connection.execute(sql.INSERT, sql.columns(rows))
+
+
 async def _try(connection: AsyncConnection[Any], sequence: int) -> None:
     """Finds out whether there is room for an entry, and takes it back: a note is put where there was one before."""
     body = secrets.token_bytes(_TRIED_BYTES)
     row = to_row(sequence, Delivery(received_at=datetime.fromtimestamp(0, UTC), body=body))
     await connection.execute("SAVEPOINT tried")
-    await connection.execute(sql.INSERT, sql.columns([row]))
+    await _insert(connection, [row])
     await connection.execute("ROLLBACK TO SAVEPOINT tried")
