@@ -224,17 +224,18 @@ class PostgresJournal:
             told = await self._told(await connection.execute(sql.how_it_stands(after).encode()), asked)
         self.epoch = self._notes["epoch"]
         self.base = bases.base_of(self._notes) or FIRST
-        if after > self.head:
+        if after > self.head or self._head_at is None:
             self.head, self._head_at = min(after, told.last), told.head_at if after <= told.last else told.last_at
 
     async def _go_on_after(self, sequence: int) -> None:
         """All up to there is applied already."""
         if not sequence:
             return
+        self.head = sequence  # at once: should the rest fail, whoever opens again must not apply it twice
         connection = await self._writing.connection()
         async with self._writing.patience(_ANSWER_SECONDS):
             row = await (await connection.execute(sql.RECEIVED, (sequence,))).fetchone()
-        self.head, self._head_at = sequence, row[0] if row else None
+        self._head_at = row[0] if row else None
 
     async def _replay(self) -> None:
         connection = await self._writing.connection()
