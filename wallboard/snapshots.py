@@ -158,17 +158,25 @@ async def made_ahead(engine: Engine, question: Question, within_seconds: float, 
         if engine.archive.head() - engine.beginnings.base().sequence < fewest:
             return 0
         version = fold_of(question, engine).version
-        async with engine.beginnings.making() as file:
-            if file is None or engine.beginnings.latest(version):
-                return engine.beginnings.latest(version)
-            refolding = Refolding(question)
-            stopped = asyncio.get_running_loop().call_later(within_seconds, refolding.stop)
-            try:
-                stamp = await asyncio.to_thread(refolding.into, file)
-                return stamp.sequence if await engine.beginnings.keep(file, stamp.mark) else 0
-            finally:
-                stopped.cancel()
-                refolding.stop()
+        async with asyncio.timeout(within_seconds):
+            while (made := await _made(engine, question, version)) is None:
+                await asyncio.sleep(1)
+            return made
     except Exception as error:  # noqa: BLE001 - a start can do without
         log.warning("no snapshot could be made", **traced(error))
         return 0
+
+
+async def _made(engine: Engine, question: Question, version: str) -> int | None:
+    """`None` as long as another process makes one, for the processes that run now."""
+    async with engine.beginnings.making() as file:
+        if file is None:
+            return None
+        if latest := engine.beginnings.latest(version):
+            return latest
+        refolding = Refolding(question)
+        try:
+            stamp = await asyncio.to_thread(refolding.into, file)
+            return stamp.sequence if await engine.beginnings.keep(file, stamp.mark) else 0
+        finally:
+            refolding.stop()

@@ -185,7 +185,7 @@ class PostgresJournal:
         applied = self._applied
         applied.epoch = self._notes["epoch"]
         applied.base = bases.base_of(self._notes) or FIRST
-        if after > applied.head:
+        if after > applied.head or applied.head_at is None:
             is_there = after <= told.last
             applied.head, applied.head_at = (after, told.asked_at) if is_there else (told.last, told.last_at)
 
@@ -193,10 +193,11 @@ class PostgresJournal:
         """All up to there is applied already."""
         if not sequence:
             return
+        self._applied.head = sequence  # at once: should the rest fail, whoever opens again must not apply it twice
         connection = await self._writing.connection()
         async with self._writing.patience(ANSWER_SECONDS):
             row = await (await connection.execute(sql.RECEIVED, (sequence,))).fetchone()
-        self._applied.head, self._applied.head_at = sequence, row[0] if row else None
+        self._applied.head_at = row[0] if row else None
 
     async def _replay(self) -> None:
         connection = await self._writing.connection()

@@ -11,7 +11,7 @@ import io
 import secrets
 import tempfile
 import zlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, BinaryIO
 
@@ -108,27 +108,19 @@ class PostgresBeginnings:
     @asynccontextmanager
     async def making(self) -> AsyncIterator[BinaryIO | None]:
         """The file has no name: nothing of it outlives this process."""
+        turn = _Turn(self._connect)
         try:
-            connection = await asyncio.to_thread(self._connect)
-        except psycopg.Error as error:
-            raise JournalUnavailable(words(error)) from None
-        try:
-            if not await asyncio.to_thread(self._begin, connection):
+            began_at = await asyncio.to_thread(turn.take)
+            if began_at is None:
                 yield None
                 return
+            self._began_at = began_at
             with tempfile.TemporaryFile() as file:
                 yield file
         except psycopg.Error as error:
             raise JournalUnavailable(words(error)) from None
         finally:
-            connection.close()
-
-    def _begin(self, connection: _Connection) -> bool:
-        """What is deleted from now on may be in what is about to be made."""
-        if connection.execute("SELECT pg_try_advisory_lock(%s)", (MAKING,)).fetchone() != (True,):
-            return False
-        self._began_at = _number(connection, _HEAD)
-        return True
+            turn.end()
 
     async def keep(self, file: BinaryIO, mark: Mark) -> bool:
         try:
@@ -170,6 +162,29 @@ class PostgresBeginnings:
         connection = psycopg.connect("", autocommit=True, **parameters(self._url))
         connection.execute(_SESSION)
         return connection
+
+
+class _Turn:
+    """One process's turn to make a snapshot. It may be ended while it is being taken."""
+
+    def __init__(self, connect: Callable[[], _Connection]) -> None:
+        self._connect = connect
+        self._connection: _Connection | None = None
+        self._is_over = False
+
+    def take(self) -> int | None:
+        """The last entry now: what is deleted from here on may be in what is made. `None` if another has the turn."""
+        connection = self._connection = self._connect()
+        if self._is_over:
+            connection.close()
+        if connection.execute("SELECT pg_try_advisory_lock(%s)", (MAKING,)).fetchone() != (True,):
+            return None
+        return _number(connection, _HEAD)
+
+    def end(self) -> None:
+        self._is_over = True
+        if self._connection is not None:
+            self._connection.close()
 
 
 def _put(connection: _Connection, file: BinaryIO, mark: Mark) -> None:
