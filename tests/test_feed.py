@@ -72,7 +72,7 @@ def test_a_board_that_cannot_be_drawn_falls_silent_and_comes_back() -> None:
 
     async def work() -> None:
         board, pen, ear = Board(Rules(zone=UTC, day_starts_at=time(0))), Pen(TEMPLATES), Ear()
-        journal = cast(Journal, SimpleNamespace(head=0, trouble=None))
+        journal = cast(Journal, SimpleNamespace(head=0, trouble=None, spooled=None))
         source = Source(board, journal, Clock(), pen, Targets(), "build")
         screens = Screens(source, Boards(lambda: None))
         running = asyncio.create_task(screens.run(nothing))

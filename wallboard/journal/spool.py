@@ -238,7 +238,7 @@ class Spool:
         self.events -= lost
         self.size -= sum(segment.size for segment in home.segments)
         os.close(home.lock)
-        log.error("the spool was deleted", events_lost=lost)
+        log.error("the spool was deleted", lost=lost)
 
     def _finish(self) -> None:
         if self._open is not None:
@@ -273,7 +273,7 @@ class Spool:
         aside = self._folder / f"{home.path.name}-{segment.number:08}.{_DAMAGED}"
         with suppress(OSError):
             shutil.copyfile(segment.path, aside)
-        log.error("a file of the spool was damaged", events_lost=lost, kept_aside=aside.name)
+        log.error("a file of the spool was damaged, and is kept beside it", lost=lost)
 
 
 def check(folder: Path) -> None:

@@ -81,7 +81,7 @@ class Spooling:
         self.is_open = True
         self._tell()
         if self._spool.events:
-            log.warning("events wait in the spool", events=self._spool.events)
+            log.warning("events wait in the spool", entries=self._spool.events)
 
     async def append(self, delivery: Delivery) -> Any:
         """What the journal's `append` returns, or `None`: it is in the spool, and what it is shows when it is drained.
@@ -198,7 +198,7 @@ class Spooling:
         """The last of it while whoever comes is kept waiting for a moment: under load it would never end."""
         if not self._events:
             return
-        log.info("the spool is drained", events=self._events)
+        log.info("the spool is drained", entries=self._events)
         while self._events > FILE_EVENTS:
             await self._take()
         async with self._gate, asyncio.timeout(_HELD_SECONDS):
@@ -226,7 +226,7 @@ class Spooling:
         await asyncio.wait([self._writer], timeout=_CLOSE_WITHIN_SECONDS)
         self._writer.cancel()
         if self._spool.events:
-            log.warning("events are left in the spool: the next start drains them", events=self._spool.events)
+            log.warning("events are left in the spool: the next start drains them", entries=self._spool.events)
         with suppress(TimeoutError, OSError):
             await asyncio.wait_for(self._hand.do(self._spool.close), _CLOSE_WITHIN_SECONDS)
 
