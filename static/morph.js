@@ -6,8 +6,7 @@
   "use strict";
 
   const OURS = /^(style|data-lines|data-off|data-first|data-paged|data-page)$/; // set by fit.js and turns.js
-  const TICKING = ["data-since", "data-last-event", "data-utc-offset"]; // filled by timers.js
-  const PERHAPS_TICKING = "[" + TICKING.join("],[") + "]";
+  const TICKING = "[data-since], [data-last-event], [data-utc-offset]"; // filled by timers.js
 
   const said = new WeakMap(); // by tile, as it stands on the page: what the server last said of it
   let changed = null; // tiles, and lists of tiles, that are not what they were
@@ -27,7 +26,7 @@
     for (let i = copy.attributes.length - 1; i >= 0; i--) {
       if (OURS.test(copy.attributes[i].name)) copy.removeAttribute(copy.attributes[i].name);
     }
-    const ticking = copy.querySelectorAll(PERHAPS_TICKING);
+    const ticking = copy.querySelectorAll(TICKING);
     for (let i = 0; i < ticking.length; i++) {
       ticking[i].textContent = "";
       if (ticking[i].hasAttribute("data-chars")) ticking[i].setAttribute("data-chars", "");
@@ -58,17 +57,12 @@
     const names = fresh.getAttributeNames(); // `attributes` would make an object of each
     for (let i = 0; i < names.length; i++) {
       const value = fresh.getAttribute(names[i]);
-      if (before.getAttribute(names[i]) !== value) take(old, names[i], value);
+      if (before.getAttribute(names[i]) !== value) old.setAttribute(names[i], value);
     }
     const gone = before.getAttributeNames();
     for (let i = 0; i < gone.length; i++) {
       if (names.indexOf(gone[i]) < 0) old.removeAttribute(gone[i]);
     }
-  }
-
-  function take(old, name, value) {
-    old.setAttribute(name, value);
-    if (TICKING.indexOf(name) >= 0) old.textContent = "";
   }
 
   // Whether all three have the same children, looked at from outside.

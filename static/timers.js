@@ -7,7 +7,7 @@
   const DAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
   const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
   const KEPT_SAMPLES = 30;
-  const BLANK = "[data-since]:empty, [data-last-event]:empty, [data-utc-offset]:empty";
+  const TICKING = "[data-since], [data-last-event], [data-utc-offset]";
   // Tiles on another page are filled when they are turned to.
   const ON_THIS_PAGE =
     "li:not([data-off]) > [data-since], li:not([data-off]) p [data-since], .hero [data-since], [data-last-event], [data-utc-offset]";
@@ -92,13 +92,13 @@
     }
   }
 
-  // A swap leaves blank what the server does not fill; everything else is right until the second is over.
+  // What a swap has brought is blank or of before; everything else is right until the second is over.
   function fill(event) {
     const now = serverNow();
     const places = event.detail ? event.detail.tiles : [document];
     for (let i = 0; i < places.length; i++) {
-      const blank = places[i].querySelectorAll(BLANK);
-      for (let k = 0; k < blank.length; k++) fillIn(blank[k], now);
+      const ticks = places[i].querySelectorAll(TICKING);
+      for (let k = 0; k < ticks.length; k++) fillIn(ticks[k], now);
     }
     ticking = null;
   }

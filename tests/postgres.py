@@ -43,17 +43,17 @@ class Postgres:
 
     def make(self) -> None:
         """A cluster with nothing in it, whose superuser is `USER`."""
-        _give_away(self.folder)
+        give_away(self.folder)
         secret = self.folder / "password"
         secret.write_text(PASSWORD)
-        _give_away(secret)
-        self._run(
+        give_away(secret)
+        self.run(
             "initdb", "--no-sync", "--username", USER, "--pwfile", str(secret), "--auth", "scram-sha-256",
             "--encoding", "UTF8", "--locale", "C", "--pgdata", str(self.data),
         )  # fmt: skip
 
-    def start(self, **environment: str) -> None:
-        self.begin(**environment)
+    def start(self, wrapper: Sequence[str] = (), **environment: str) -> None:
+        self.begin(wrapper, **environment)
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while not self.answers():
             assert self.process is not None
@@ -61,13 +61,13 @@ class Postgres:
             assert time.monotonic() < deadline, "PostgreSQL does not answer"
             time.sleep(0.02)
 
-    def begin(self, **environment: str) -> None:
-        """Starts it without waiting for it. `environment` is the server's alone."""
+    def begin(self, wrapper: Sequence[str] = (), **environment: str) -> None:
+        """Starts it without waiting for it, by way of a command `wrapper`. `environment` is the server's alone."""
         settings = [word for setting in self._settings for word in ("-c", setting)]
         command = [_program("postgres"), "-D", str(self.data), "-p", str(self.port), "-k", str(self.folder), *settings]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                [*_as_another(), *command], stdout=log, stderr=log, cwd="/", stdin=subprocess.DEVNULL,
+                [*wrapper, *_as_another(), *command], stdout=log, stderr=log, cwd="/", stdin=subprocess.DEVNULL,
                 env=self._environment | environment, start_new_session=True,
             )  # fmt: skip
 
@@ -85,8 +85,11 @@ class Postgres:
     def kill(self) -> None:
         """As a machine that loses its power, but for what the kernel holds."""
         assert self.process is not None
-        with suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
+        number = self.process.pid
+        every = Path(f"/proc/{number}/task/{number}/children").read_text().split()
+        for each in (number, *map(int, every)):  # its servers are in sessions of their own
+            with suppress(ProcessLookupError):
+                os.kill(each, signal.SIGKILL)
         self.process.wait(_PATIENCE_SECONDS)
 
     def restart(self) -> None:
@@ -104,10 +107,10 @@ class Postgres:
     def url(self, database: str, user: str = USER, password: str = PASSWORD, scheme: str = "postgres") -> str:
         return f"{scheme}://{user}:{password}@127.0.0.1:{self.port}/{database}"
 
-    def new_database(self) -> str:
+    def new_database(self, tablespace: str = "pg_default") -> str:
         """The URL of a database with nothing in it."""
         name = f"wallboard_{secrets.token_hex(6)}"
-        self.do(f"CREATE DATABASE {name} TEMPLATE template0")
+        self.do(f"CREATE DATABASE {name} TEMPLATE template0 TABLESPACE {tablespace}")
         return self.url(name)
 
     def do(self, statement: str, *parameters: object, database: str = "postgres") -> list[Any]:
@@ -127,7 +130,8 @@ class Postgres:
         self.process.send_signal(number)
         self.process.wait(_PATIENCE_SECONDS)
 
-    def _run(self, program: str, *arguments: str) -> None:
+    def run(self, program: str, *arguments: str) -> None:
+        """One of PostgreSQL's programs, to its end."""
         command = [*_as_another(), _program(program), *arguments]
         done = subprocess.run(command, capture_output=True, cwd="/", check=False, env=self._environment)
         assert done.returncode == 0, done.stderr.decode()
@@ -157,11 +161,12 @@ def _program(name: str) -> str:
 
 
 def _as_another() -> Sequence[str]:
-    """What is put before a command that root must not run."""
+    """What is put before a command that root must not run, and that must not outlive us."""
+    mortal = ("setpriv", "--pdeathsig=KILL") if shutil.which("setpriv") else ()
     if os.geteuid() != 0:
-        return ()
+        return mortal
     user = _another()
-    return ("setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups", "--inh-caps=-all")
+    return (*mortal, f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups", "--inh-caps=-all")
 
 
 def _another() -> pwd.struct_passwd:
@@ -171,7 +176,8 @@ def _another() -> pwd.struct_passwd:
     raise AssertionError("there is no system user named postgres or nobody")
 
 
-def _give_away(path: Path) -> None:
+def give_away(path: Path) -> None:
+    """Lets PostgreSQL own it."""
     if os.geteuid() == 0:
         user = _another()
         os.chown(path, user.pw_uid, user.pw_gid)

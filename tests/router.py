@@ -15,6 +15,7 @@ class Router:
         self.port = port
         self.targets: list[int] = []
         self._turns = count()
+        self._writers: set[asyncio.StreamWriter] = set()
         self._loop = asyncio.new_event_loop()
         self._is_up = threading.Event()
         self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._run(),), daemon=True)
@@ -32,10 +33,10 @@ class Router:
         self._is_up.set()
         await self._ended.wait()
         server.close()
-        for task in asyncio.all_tasks() - {asyncio.current_task()}:
-            task.cancel()
-            with suppress(asyncio.CancelledError, OSError):
-                await task
+        for writer in self._writers:
+            writer.transport.abort()
+        while len(asyncio.all_tasks()) > 1:
+            await asyncio.sleep(0.01)
 
     async def _route(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         targets = list(self.targets)
@@ -43,7 +44,9 @@ class Router:
         for place in range(len(targets)):
             with suppress(OSError):
                 there = await asyncio.open_connection("127.0.0.1", targets[(first + place) % len(targets)])
+                self._writers |= {writer, there[1]}
                 await asyncio.gather(_pass_on(reader, there[1]), _pass_on(there[0], writer))
+                self._writers -= {writer, there[1]}
                 return
         writer.close()
 

@@ -2,38 +2,27 @@
 
 from __future__ import annotations
 
-import errno
-import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
 from tests.conftest import Server, wait_until
 from tests.cut import network
-from tests.faults import Faults
+from tests.faults import SmallDisk, may_mount
 from tests.inside import OURS
-from tests.postgres import Postgres, running
-from tests.posting import (
-    HEALED_WITHIN,
-    REFUSED_WITHIN,
-    Posting,
-    assert_healed,
-    assert_refused_and_told,
-    posting,
-    settled,
-    shown,
-)
+from tests.pairs import Pair, assert_alike, assert_all_kept, both_heal, both_refuse, posting_to_both, two, url_of
+from tests.postgres import Postgres, give_away, running
+from tests.posting import HEALED_WITHIN, REFUSED_WITHIN, assert_refused_and_told, shown
 from tests.samples import rang
+from tests.standby import following
 from wallboard.boards.definitions import Definition
 from wallboard.boards.file import write
 
 pytestmark = pytest.mark.alone
-Pair = tuple[Server, Server]
 
 
 @pytest.fixture(scope="module")
@@ -43,74 +32,19 @@ def own() -> Iterator[Postgres]:
         yield server
 
 
-@contextmanager
-def two(folder: Path, *urls: str) -> Iterator[Pair]:
-    """Two processes on one database."""
-    folders = [folder / "a", folder / "b"]
-    for each in folders:
-        each.mkdir()
-    first, second = (Server(each, DATABASE_URL=url) for each, url in zip(folders, (urls * 2)[:2], strict=True))
-    try:
-        first.begin()
-        second.begin()
-        wait_until(first.is_ready, "the first is ready")
-        wait_until(second.is_ready, "the second is ready")
-        yield first, second
-    finally:
-        first.close()
-        second.close()
+@pytest.fixture(autouse=True)
+def running_again(own: Postgres) -> Iterator[None]:
+    """One test that fails must not take the others with it."""
+    yield
+    assert own.process is not None
+    if own.process.poll() is not None:
+        own.start()
 
 
 @pytest.fixture
 def pair(tmp_path: Path, own: Postgres) -> Iterator[Pair]:
     with two(tmp_path, own.new_database()) as servers:
         yield servers
-
-
-@contextmanager
-def posting_to_both(pair: Pair) -> Iterator[tuple[Posting, Posting]]:
-    with posting(pair[0], "a") as first, posting(pair[1], "b") as second:
-        yield first, second
-
-
-def told(server: Server) -> dict[str, Any]:
-    """All that two processes must agree in: what each has refused is its own."""
-    state = settled(server)
-    return state | {"webhooks": {name: value for name, value in state["webhooks"].items() if name != "refused"}}
-
-
-def assert_alike(pair: Pair, within: float = HEALED_WITHIN) -> None:
-    wait_until(lambda: told(pair[0]) == told(pair[1]), "both show the same", within)
-
-
-def assert_all_kept(pair: Pair, posted: tuple[Posting, Posting], postgres: Postgres, url: str) -> None:
-    """Every acknowledged call is on both boards, and none stands twice in the journal, nor is a number left out."""
-    acknowledged = posted[0].acknowledged() | posted[1].acknowledged()
-    assert_alike(pair)
-    assert acknowledged <= shown(pair[0])
-    name = url.rpartition("/")[2]
-    counted = "SELECT count(*), count(DISTINCT body), max(sequence) FROM deliveries"
-    count, different, last = postgres.do(counted, database=name)[0]
-    assert count == different == last
-    assert last >= len(acknowledged)
-
-
-def url_of(server: Server) -> str:
-    return server.environment()["DATABASE_URL"]
-
-
-def both_refuse(pair: Pair, posted: tuple[Posting, Posting], began: float) -> None:
-    for server, its in zip(pair, posted, strict=True):
-        assert_refused_and_told(server, its, began)
-
-
-def both_heal(pair: Pair, posted: tuple[Posting, Posting], ended: float) -> None:
-    for server, its in zip(pair, posted, strict=True):
-        assert_healed(server, its, ended)
-    for one, other in (pair, pair[::-1]):
-        reached = one.state()["sequence"]
-        left = HEALED_WITHIN - (time.monotonic() - ended)
-        wait_until(lambda other=other, reached=reached: other.state()["sequence"] >= reached, "caught up", left)
 
 
 @pytest.mark.parametrize("how", ["stop", "kill"])
@@ -135,6 +69,29 @@ def test_connections_are_killed_again_and_again(pair: Pair, own: Postgres) -> No
     assert_all_kept(pair, posted, own, url)
 
 
+def test_the_primary_dies_and_a_standby_is_promoted(tmp_path: Path, own: Postgres) -> None:
+    """One process has an address that answers later, the other both addresses. Nothing is acknowledged that the standby
+    has not, so nothing is while it is away.
+    """
+    url = own.new_database()
+    with following(own) as standby, network(own.port) as line:
+        hosts = url.replace(f":{own.port}/", f":{own.port},127.0.0.1:{standby.port}/")
+        with two(tmp_path, line.through(url), f"{hosts}?target_session_attrs=read-write") as pair:
+            with posting_to_both(pair) as posted:
+                standby.stop()
+                both_refuse(pair, posted, time.monotonic())
+                standby.start()
+                both_heal(pair, posted, time.monotonic())
+                began = time.monotonic()
+                own.kill()
+                both_refuse(pair, posted, began)
+                standby.promote()
+                line.target = standby.port
+                both_heal(pair, posted, time.monotonic())
+            assert_all_kept(pair, posted, standby, url)
+            assert pair[0].state()["journal"]["lost_today"] == 0
+
+
 def test_the_network_of_one_process_is_cut(tmp_path: Path, own: Postgres, cut_seconds: float) -> None:
     url = own.new_database()
     with network(own.port) as line, two(tmp_path, line.through(url), url) as pair:
@@ -150,19 +107,24 @@ def test_the_network_of_one_process_is_cut(tmp_path: Path, own: Postgres, cut_se
     assert others <= {200}, "the other process goes on, once the lock is given up"
 
 
-def test_the_databases_disk_is_full(tmp_path: Path, library: Path) -> None:
+@pytest.mark.skipif(not may_mount(), reason="needs root or user namespaces for a private mount")
+def test_the_databases_disk_is_full(tmp_path: Path) -> None:
     with running() as own:
-        faults = Faults(Path(shutil.copy(library, own.folder)), own.data / "base")
-        (own.data / "base.faults").chmod(0o666)
-        own.stop()
-        own.start(**faults.environment)
-        with two(tmp_path, own.new_database()) as pair:
-            with posting_to_both(pair) as posted:
-                with faults.writes_fail(errno.ENOSPC):
-                    wait_until(lambda: all(its.first(503, 0) is not None for its in posted), "it is full")
-                    both_refuse(pair, posted, time.monotonic())
-                both_heal(pair, posted, time.monotonic())
-            assert_all_kept(pair, posted, own, url_of(pair[0]))
+        space = own.folder / "space"
+        space.mkdir()
+        with closing(SmallDisk(space, kilobytes=20_000)) as disk:
+            give_away(disk.inside)
+            own.stop()
+            own.start(disk.wrapper)
+            own.do(f"CREATE TABLESPACE small LOCATION '{space}'")
+            with two(tmp_path, own.new_database("small")) as pair:
+                with posting_to_both(pair) as posted:
+                    with disk.full():
+                        wait_until(lambda: all(its.first(503, 0) is not None for its in posted), "it is full")
+                        both_refuse(pair, posted, time.monotonic())
+                    both_heal(pair, posted, time.monotonic())
+                assert_all_kept(pair, posted, own, url_of(pair[0]))
+            own.stop()
 
 
 def test_the_database_becomes_read_only(pair: Pair, own: Postgres) -> None:
@@ -192,8 +154,6 @@ def test_it_starts_while_postgres_is_away_and_waits(tmp_path: Path, own: Postgre
         assert server.post(rang()).status_code == 200
     finally:
         server.close()
-        if own.process is not None and own.process.poll() is not None:
-            own.start()
 
 
 def test_a_database_that_has_gone_back_is_noticed_and_every_process_starts_anew(pair: Pair, own: Postgres) -> None:

@@ -50,7 +50,11 @@ class Api:
             self._clock.now(),
             sequence=self._journal.head,
             webhooks=self._intake.counts(),
-            journal={"epoch": self._journal.epoch, "trouble": self._journal.trouble},
+            journal={
+                "epoch": self._journal.epoch,
+                "trouble": self._journal.trouble,
+                "spooled": self._journal.spooled.events if self._journal.spooled else 0,
+            },
             formula=self._settings.service_level_formula,
             recording_hosts=self._settings.recording_hosts,
             types=self._intake.types_limit(),
@@ -81,11 +85,26 @@ class Api:
         Gauge("wallboard_calls", "Calls held in memory", registry=registry).set(len(self._intake.board.calls))
         Gauge("wallboard_tasks", "Running asyncio tasks", registry=registry).set(len(asyncio.all_tasks()))
         Gauge("wallboard_sequence", "Last journal entry applied", registry=registry).set(self._journal.head)
+        Gauge("wallboard_spooled", "Webhooks that wait in the spool, not on the board yet", registry=registry).set(
+            self._journal.spooled.events if self._journal.spooled else 0
+        )
         Gauge("wallboard_ready", "1 if the journal is replayed and writable", registry=registry).set(
             self._intake.ready and self._journal.trouble is None
         )
+        self._measure_start(registry)
         self._measure_front(registry)
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+    def _measure_start(self, registry: CollectorRegistry) -> None:
+        start = self._intake.start
+        if start is None:
+            return
+        for name, said, value in (
+            ("snapshot", "The entry whose snapshot the start went on from, 0 if it folded everything", start.snapshot),
+            ("tail", "Journal entries that the start folded", start.tail),
+            ("seconds", "How long the start took", start.seconds),
+        ):
+            Gauge(f"wallboard_start_{name}", said, registry=registry).set(value)
 
     def _measure_front(self, registry: CollectorRegistry) -> None:
         front = self._front

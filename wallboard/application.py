@@ -37,7 +37,7 @@ from wallboard.desk import Desk
 from wallboard.forgetting import Forgetting
 from wallboard.front import Front, descriptors
 from wallboard.intake import Intake, heard_by_all, heard_later
-from wallboard.journal import CALLER_ERASED, EVENTS_PURGED, JournalError
+from wallboard.journal import CALLER_ERASED, EVENTS_PURGED, JournalError, spool
 from wallboard.journal.engines import engine_of
 from wallboard.life import invite, lifespan_of, start_anew, take_boards
 from wallboard.look import Look
@@ -64,6 +64,8 @@ from wallboard.screen import Source
 from wallboard.screens import Screens, build_of
 from wallboard.settings import Settings, SettingsError, read_settings, require_serving
 from wallboard.sights import Sights
+from wallboard.snapshot import Fold
+from wallboard.snapshots import Snapshots
 from wallboard.statics import Statics
 from wallboard.turned_away import TurnedAway
 from wallboard.tv.admitting import Admitting
@@ -91,6 +93,8 @@ def settings_or_exit(*, env_file: str | None = ".env", waits: bool = True, **ove
         settings = read_settings(env_file=env_file, **overrides)
         require_serving(settings)
         boards_of(settings)
+        if settings.spool is not None:
+            spool.check(settings.spool)
         engine_of(settings.database_url).check()
     except (SettingsError, JournalError) as error:
         if waits and isinstance(error, JournalError) and error.is_passing:
@@ -134,7 +138,8 @@ def create_app(settings: Settings) -> Starlette:
     erased_and_purged = heard_later(lambda: (retention.remarks, forgetting.remarks), CALLER_ERASED, EVENTS_PURGED)
     remarks = heard_by_all(boards.remarks, people.remarks, paired.remarks, erased_and_purged)
     shelf = Shelf(archive)
-    intake = Intake(reader, board, journal, clock, changed, remarks, shelf.placed)
+    spooling = engine.spooling(settings.spool) if settings.spool is not None else None
+    intake = Intake(reader, board, journal, clock, changed, remarks, shelf.placed, spooling)
     saving = Saving(intake, boards)
     front = Front(descriptors())
     api = Api(settings, intake, journal, clock, screens, front)
@@ -201,6 +206,8 @@ def create_app(settings: Settings) -> Starlette:
         desk, reception, who, times, {"api": len(settings.api_tokens), "pbx": len(settings.pbx_tokens)}
     )
     audit_pages = AuditPages(desk, people.audit, times)
+    fold = Fold(intake=intake, boards=boards, people=people, paired=paired, shelf=shelf, took_up=boards_changed)
+    snapshots = Snapshots(fold, engine)
     forgetting = Forgetting(intake, upkeep, days, clock, commons, lambda: start_anew(app))
     turned_away = TurnedAway(intake, engine, commons)
     operating = Operating(reception)
@@ -257,10 +264,13 @@ def create_app(settings: Settings) -> Starlette:
             retention,
             people,
             turned_away,
+            snapshots,
+            spooling,
             (
                 partial(take_boards, settings, saving, upkeep),
                 partial(invite, settings, reception, upkeep),
                 forgetting.run,
+                *([] if spooling is None else [spooling.run]),
             ),
         ),
     )

@@ -15,7 +15,7 @@ import msgspec
 
 from wallboard.agents import Agent, AgentTold
 from wallboard.callbacks.callers import Callers
-from wallboard.calls import MOST_BODIES, Call
+from wallboard.calls import MOST_BODIES, Call, rest_again
 from wallboard.events import AnyEvent, ComponentPassed, OfferEvent, Place, Summarised, VoicemailLeft
 from wallboard.ledger import Book
 from wallboard.limits import MOST, Kind, Limit, Names
@@ -137,6 +137,14 @@ class Board:
                 self._count(call)
                 self.callers.hold(call)
             self._shelve(call)
+
+    def lie_down(self) -> None:
+        """Works out what the next look would, and has every call rest that may."""
+        self.catch_up()
+        self.callers.lines()
+        self.callers.new_voicemails()
+        while self._looked_at:
+            rest_again(self._looked_at.popleft())
 
     def limits(self, today: date) -> dict[Kind, Limit]:
         """How many names of each kind, and events of one call, are kept apart, and how often more came today."""

@@ -329,6 +329,11 @@ class AtRest(Call):
 
     __slots__ = ()
 
+    @staticmethod
+    def laid_off() -> frozenset[str]:
+        """The attributes that it does not have."""
+        return _LAID_OFF
+
     if not TYPE_CHECKING:  # or no misspelt attribute would be noticed
 
         def __getattr__(self, name: str) -> object:
@@ -338,11 +343,12 @@ class AtRest(Call):
             self._take_up(self._folded)
             self._looked_at.append(self)
             if len(self._looked_at) > _MOST_LOOKED_AT:
-                _rest_again(self._looked_at.popleft())
+                rest_again(self._looked_at.popleft())
             return getattr(self, name)
 
 
-def _rest_again(call: Call) -> None:
+def rest_again(call: Call) -> None:
+    """Nobody looks at it any more."""
     if call.is_at_rest and not isinstance(call, AtRest):
         call.lay_off()
 

@@ -24,11 +24,14 @@ from wallboard.journal import (
     ERASED,
     EVENTS_LOST,
     EVENTS_PURGED,
+    Begin,
     Delivery,
     Entry,
     Journal,
     JournalUnavailable,
+    Spooled,
 )
+from wallboard.journal.engines import Spooling
 from wallboard.limits import Limit
 from wallboard.logs import traced
 from wallboard.parse import EVENT_TYPES, Reader, Unrecognised, type_of
@@ -86,6 +89,21 @@ class SetAside(msgspec.Struct, frozen=True):
     body: bytes
 
 
+class Start(msgspec.Struct, frozen=True, kw_only=True):
+    """How the start was made: from a snapshot of the entry `snapshot`, 0 if from none, and so many entries since."""
+
+    snapshot: int
+    tail: int
+    seconds: float
+    processor_seconds: float
+
+    @property
+    def words(self) -> str:
+        if not self.snapshot:
+            return f"Started from all {self.tail:,} entries of the journal in {self.seconds:.1f} s."
+        return f"Started from a snapshot of entry {self.snapshot:,} and {self.tail:,} since, in {self.seconds:.1f} s."
+
+
 Heed = Callable[[dict[str, Any], datetime], None]
 """Hears one of the server's own remarks: what it says, and when it was made."""
 Locate = Callable[[Entry], None]
@@ -132,14 +150,19 @@ class Intake:
         changed: Callable[[], None],
         remarks: Mapping[str, Heed] | None = None,
         placed: Mapping[str, Locate] | None = None,
+        spool: Spooling | None = None,
     ) -> None:
-        self._reader = reader
+        self.reader = reader
         self._journal = journal
+        self._spool = spool
+        self._append = journal.append if spool is None else spool.append
         self._clock = clock
         self._changed = changed
         self.board = board
         self.ready = False
         self.closing = False
+        self.has_erased = False
+        self.start: Start | None = None
         self.accepted = self.duplicates = self.unrecognised = 0
         self.quarantined = self.poisoned = self.refused = 0
         self.refused_at: datetime | None = None
@@ -158,11 +181,11 @@ class Intake:
         self._has_begun = False
         self._telling: asyncio.Task[Any] | None = None
 
-    async def open(self) -> None:
-        """Replays the journal; JournalError if it cannot be opened."""
+    async def open(self, begin: Begin | None = None) -> None:
+        """Replays the journal, from where `begin` has taken it; JournalError if it cannot be opened."""
         with self.board.in_bulk():
-            await self._journal.open(self.apply)
-        self._catch_up()
+            await self._journal.open(self.apply, begin=begin)
+        self.catch_up()
         self.refused = int(self._journal.noted("refused") or 0)
         noted = self._journal.noted("refused_at")
         self.refused_at = datetime.fromisoformat(noted) if noted else None
@@ -170,7 +193,8 @@ class Intake:
             await self._journal.decide(self._step_back)
         self.ready = True
 
-    def _catch_up(self) -> None:
+    def catch_up(self) -> None:
+        """What a replay has left behind; an event that cannot be counted stops no start."""
         while self.board.is_behind:
             try:
                 self.board.catch_up()
@@ -178,22 +202,41 @@ class Intake:
                 self.poisoned += 1
                 log.error("call left behind", **traced(error))
 
+    @property
+    def takes(self) -> bool:
+        """Whether `accept` may be called."""
+        return not self.closing and (self.ready or (self._spool is not None and self._spool.is_open))
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the journal cannot be written."""
+        return self._journal.trouble
+
+    @property
+    def spooled(self) -> Spooled | None:
+        """What was accepted and is not on the board yet, for the database is away."""
+        return self._journal.spooled
+
     async def accept(self, raw: bytes, meaning: str | None) -> Receipt:
-        """Durable and on the board when it returns; Unreadable once it is in quarantine; JournalUnavailable."""
+        """Durable when it returns, and on the board unless it is in the spool: then it is not known yet whether it is a
+        redelivery. Unreadable once it is in quarantine; JournalUnavailable.
+        """
         refusal: str | None = None  # not the error itself: its traceback leads back to this frame
         bodies: list[Body] | None = None
         try:
             bodies = decode(raw)
         except Unreadable as error:
             refusal = str(error)
+        events = len(bodies or ())
         if len(raw) > _SMALL:
             bodies = None  # five thousand may be queued: they are not to be held twice
-        await self.follow_clock()
+        if self._spool is None or not self._spool.is_in_use:
+            await self.follow_clock()
         delivery = Delivery(received_at=self._clock.now(), body=raw, meaning=meaning, refusal=refusal, decoded=bodies)
-        receipt: Receipt = await self._journal.append(delivery)
+        receipt: Receipt | None = await self._append(delivery)
         if refusal is not None:
             raise Unreadable(refusal)
-        return receipt
+        return Receipt(accepted=events) if receipt is None else receipt
 
     async def remark(self, name: str, value: dict[str, Any]) -> None:
         """Puts the server's own word into the journal, where the fold hears it; JournalUnavailable."""
@@ -266,6 +309,7 @@ class Intake:
 
     def _heed(self, entry: Entry, remark: str) -> None:
         """The server's own words, by their names; one that this build does not know is set aside."""
+        self.has_erased = self.has_erased or remark == CALLER_ERASED
         try:
             if remark in self._placed:
                 self._placed[remark](entry)
@@ -281,7 +325,7 @@ class Intake:
         small = body if len(entry.delivery.body) <= _SMALL else sample(body)
         self._see(type_of(body), small, entry.delivery.received_at)
         try:
-            event = self._reader.read(body, entry.delivery.received_at, meaning)
+            event = self.reader.read(body, entry.delivery.received_at, meaning)
             if isinstance(event, Unrecognised):
                 return "unrecognised"
             return "accepted" if self.board.apply(event) else "duplicates"
@@ -365,6 +409,7 @@ class Intake:
 
     def erase(self, eraser: Eraser) -> None:
         """Holds nothing of a caller any more who has been erased from the journal."""
+        self.has_erased = True
         self.board.erase(eraser.ids, eraser.is_number)
         self.board.callers.erase(eraser.is_marked, eraser.number_in)
         for seen in self.types.values():

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 
+from wallboard.journal import Spooled
 from wallboard.usual import Health
 from wallboard.views import Lamp
 
@@ -17,8 +18,16 @@ def pbx(health: Health, last_event_at: datetime | None, now: datetime) -> Lamp:
     return Lamp(state=health.state, alarm="calm", text=words.get(health.state, "PBX"))
 
 
-def journal(trouble: str | None, losses: Sequence[int] = ()) -> Lamp:
-    """`trouble` is why the journal cannot be written, `losses` how many events each of today's damages took."""
+def journal(
+    trouble: str | None, losses: Sequence[int] = (), spooled: Spooled | None = None, zone: tzinfo = UTC
+) -> Lamp:
+    """`trouble` is why the journal cannot be written, `losses` how many events each of today's damages took, `spooled`
+    what waits until it can.
+    """
+    if spooled is not None:
+        since = f"{spooled.since.astimezone(zone):%H:%M}"
+        where = "Database back" if trouble is None else f"Database away since {since}"
+        return Lamp(state="trouble", alarm="alarm" if trouble else "warn", text=f"{where}, {spooled.events:,} wait")
     if trouble is not None:
         return Lamp(state="trouble", alarm="alarm", text="Journal stopped")
     if losses:
@@ -26,6 +35,15 @@ def journal(trouble: str | None, losses: Sequence[int] = ()) -> Lamp:
             state="mended", alarm="warn", text=f"Journal lost {sum(losses)}" if any(losses) else "Journal mended"
         )
     return Lamp(state="fine", alarm="calm", text="Journal")
+
+
+def spool_words(trouble: str | None, spooled: Spooled, zone: tzinfo) -> str:
+    """The same of what waits in a sentence."""
+    events = "1 event waits" if spooled.events == 1 else f"{spooled.events:,} events wait"
+    if trouble is None:
+        return f"{events} in the spool: the database is back, and they are being added."
+    since = f"{spooled.since.astimezone(zone):%H:%M}"
+    return f"{events} in the spool, the database is away since {since}: the numbers stand still until it is back."
 
 
 def silence_words(health: Health, last_event_at: datetime | None, now: datetime) -> str:

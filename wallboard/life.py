@@ -23,6 +23,7 @@ from wallboard.day.days import Days
 from wallboard.front import Front
 from wallboard.intake import Intake
 from wallboard.journal import Journal, JournalError, JournalUnavailable
+from wallboard.journal.engines import Spooling
 from wallboard.journal.upkeep import Upkeep
 from wallboard.logs import set_up, traced
 from wallboard.people.accounts import FIRST
@@ -32,6 +33,7 @@ from wallboard.people.reception import AT_THE_COMMAND_LINE, Reception
 from wallboard.retention import Retention
 from wallboard.screens import Screens
 from wallboard.settings import Settings, SettingsError
+from wallboard.snapshots import Snapshots
 from wallboard.turned_away import TurnedAway
 
 _JUST_NOW = timedelta(minutes=1)
@@ -49,6 +51,8 @@ def lifespan_of(
     retention: Retention,
     people: People,
     turned_away: TurnedAway,
+    snapshots: Snapshots,
+    spooling: Spooling | None,
     opened: Iterable[Callable[[], Awaitable[None]]],
 ) -> Callable[[Starlette], AbstractAsyncContextManager[dict[str, Front]]]:
     async def every_second() -> None:
@@ -61,11 +65,16 @@ def lifespan_of(
         await people.tend(intake)
 
     async def run() -> None:
-        while not await _opened(intake):
+        if spooling is not None:
+            await spooling.open()
+        while not await _opened(intake, snapshots):
             await asyncio.sleep(1)
         gc.freeze()  # a day that was replayed is freed by its references alone; looking through it took half a second
-        log.info("ready", sequence=journal.head)
-        tasks = (bell.run(), commons.run(), retention.run(), people.audit.run(intake), *(work() for work in opened))
+        log.info("ready", sequence=journal.head, **snapshots.told())
+        tasks = (
+            bell.run(), commons.run(), retention.run(), people.audit.run(intake), snapshots.run(),
+            *(work() for work in opened),
+        )  # fmt: skip
         await asyncio.gather(screens.run(every_second), *tasks)
 
     def stop() -> None:
@@ -85,16 +94,20 @@ def lifespan_of(
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
+        await snapshots.stop()
         await commons.close()
+        if spooling is not None:
+            await spooling.close()
         await journal.close()
 
     return lifespan
 
 
-async def _opened(intake: Intake) -> bool:
+async def _opened(intake: Intake, snapshots: Snapshots) -> bool:
     """A journal that cannot be opened now, for the disk is full or somebody holds it, may be in a moment."""
     try:
-        await intake.open()
+        await intake.open(snapshots.begin)
+        snapshots.opened()
     except JournalError as error:
         log.error("the journal cannot be opened", reason=str(error))
         return False

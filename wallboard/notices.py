@@ -7,6 +7,7 @@ from datetime import date, datetime
 
 from wallboard import lamps
 from wallboard.board import Board
+from wallboard.journal import Spooled
 from wallboard.limits import MOST, REMAINDER, Kind
 from wallboard.totals import Day
 from wallboard.usual import Health
@@ -22,9 +23,14 @@ _KINDS: dict[Kind, str] = {
 }
 
 
-def notices(board: Board, day: Day, health: Health, now: datetime, trouble: str | None) -> Iterator[Notice]:
+def notices(
+    board: Board, day: Day, health: Health, now: datetime, trouble: str | None, spooled: Spooled | None = None
+) -> Iterator[Notice]:
     """All that there is to say, one notice each."""
-    if trouble is not None:
+    if spooled is not None:
+        said = lamps.spool_words(trouble, spooled, board.rules.zone)
+        yield Notice(alarm="alarm" if trouble else "warn", text=said)
+    elif trouble is not None:
         yield Notice(
             alarm="alarm", text="The journal cannot be written: new events are refused until it can. See /readyz."
         )

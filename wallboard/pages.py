@@ -139,7 +139,9 @@ class Pages:
             "counts": self._intake.counts(),
             "refused_at": self._local(self._intake.refused_at),
             "last_event_at": self._local(board.last_event_at),
+            "start": self._intake.start.words if self._intake.start else "",
             "lost": loss_words(board.day(today).losses),
+            "spooled": self._spooled(),
             "beyond": beyond_words(board, today),
             "types_beyond": self._intake.types_limit(),
             "set_aside": [
@@ -153,6 +155,10 @@ class Pages:
             ],
             **self._completeness(self._clock.now()),
         }
+
+    def _spooled(self) -> str:
+        waits = self._intake.spooled
+        return "" if waits is None else lamps.spool_words(self._intake.trouble, waits, self._settings.zone)
 
     def _completeness(self, now: datetime) -> dict[str, Any]:
         """How the PBX stands, and what did not come of what today's calls imply."""

@@ -144,7 +144,7 @@ class Screen:
             look = Look(definition=self.definition, defaults=self._source.defaults)
             self._composer = self._source.composers.composer(look)
         journal = self._source.journal
-        return self._composer.compose(now, sequence=journal.head, trouble=journal.trouble)
+        return self._composer.compose(now, sequence=journal.head, trouble=journal.trouble, spooled=journal.spooled)
 
     def _id(self, board: views.Board) -> str:
         return f"{self._source.boot}:{board.sequence}"

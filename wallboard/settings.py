@@ -136,7 +136,13 @@ class Settings(BaseSettings):
     recording_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)] = Field(
         (), validation_alias="WALLBOARD_RECORDING_HOSTS"
     )
+    spool: Path | None = Field(None, validation_alias="WALLBOARD_SPOOL")
     retention_days: int = Field(30, ge=1, le=3650, validation_alias="WALLBOARD_RETENTION_DAYS")
+
+    @field_validator("spool", mode="before")
+    @classmethod
+    def _none_if_empty(cls, value: object) -> object:
+        return value or None
 
     @field_validator("time_zone")
     @classmethod
@@ -250,6 +256,11 @@ def require_serving(settings: Settings) -> None:
         problems.append(
             f"WEB_CONCURRENCY: is {settings.web_concurrency}, but the SQLite journal serves one process only, "
             "for each would hold a part of the truth. Set WEB_CONCURRENCY=1, or DATABASE_URL to a PostgreSQL."
+        )
+    if settings.spool is not None and settings.is_sqlite:
+        problems.append(
+            "WALLBOARD_SPOOL: is for a journal in PostgreSQL, and DATABASE_URL names SQLite's file, which is on this "
+            "machine's disk already. Leave WALLBOARD_SPOOL out, or set DATABASE_URL to a PostgreSQL."
         )
     problems += _missing_for_oidc(settings)
     if problems:

@@ -19,6 +19,7 @@ from wallboard.board import Board
 from wallboard.boards.definitions import Definition
 from wallboard.crew import Crew
 from wallboard.hero import Counts, hero
+from wallboard.journal import Spooled
 from wallboard.lines import unturned
 from wallboard.look import Look
 from wallboard.notices import gravest, notices
@@ -40,7 +41,7 @@ def compose(board: Board, now: datetime, look: Look, *, sequence: int, trouble: 
 class _Moment(msgspec.Struct, frozen=True):
     """What all screens show alike at one moment; the footer is nobody's yet. `of` says when that was."""
 
-    of: tuple[datetime, int, str | None]
+    of: tuple[datetime, int, str | None, Spooled | None]
     day: Day
     notice: views.Notice
     footer: views.Footer
@@ -61,16 +62,16 @@ class Composers:
             floor = self._floors[bare] = _Floor(bare)
         return Composer(self, look, floor)
 
-    def moment(self, now: datetime, trouble: str | None) -> _Moment:
+    def moment(self, now: datetime, trouble: str | None, spooled: Spooled | None) -> _Moment:
         """Settles the board at `now`; worked out once for all who ask before anything else happens."""
         known = self._moment
-        if known is None or known.of != (now, self.board.touched.revision, trouble):
+        if known is None or known.of != (now, self.board.touched.revision, trouble, spooled):
             self.board.settle(now)
-            known = self._moment = _moment(self.board, now, trouble)
+            known = self._moment = _moment(self.board, now, trouble, spooled)
         return known
 
 
-def _moment(board: Board, now: datetime, trouble: str | None) -> _Moment:
+def _moment(board: Board, now: datetime, trouble: str | None, spooled: Spooled | None) -> _Moment:
     day = board.day(board.rules.day_of(now))
     health = board.pbx.health(board.last_event_at, now)
     offset = now.astimezone(board.rules.zone).utcoffset()
@@ -83,10 +84,10 @@ def _moment(board: Board, now: datetime, trouble: str | None) -> _Moment:
         last_event_at_ms=milliseconds(board.last_event_at),
         presumed_ended=day.presumed_ended,
         pbx=lamps.pbx(health, board.last_event_at, now),
-        journal=lamps.journal(trouble, day.losses),
+        journal=lamps.journal(trouble, day.losses, spooled, board.rules.zone),
     )
-    notice = gravest(notices(board, day, health, now, trouble))
-    return _Moment((now, board.touched.revision, trouble), day, notice, footer)
+    notice = gravest(notices(board, day, health, now, trouble, spooled))
+    return _Moment((now, board.touched.revision, trouble, spooled), day, notice, footer)
 
 
 def _bare(definition: Definition) -> Definition:
@@ -110,9 +111,11 @@ class Composer:
         self._look = look
         self._floor = floor
 
-    def compose(self, now: datetime, *, sequence: int, trouble: str | None) -> views.Board:
+    def compose(
+        self, now: datetime, *, sequence: int, trouble: str | None, spooled: Spooled | None = None
+    ) -> views.Board:
         """The whole screen at `now`; `trouble` is why the journal cannot be written."""
-        moment = self._composers.moment(now, trouble)
+        moment = self._composers.moment(now, trouble, spooled)
         shown, panels = self._floor.at(self._composers.board, now, moment.day)
         own = self._look.definition
         return views.Board(

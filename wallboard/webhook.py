@@ -91,7 +91,7 @@ class Door:
         self._front.recognise(request.scope)
         if b"content-encoding" in headers:
             return _ENCODED
-        if not self._intake.ready or self._intake.closing:
+        if not self._intake.takes:
             return _NO_MORE if self._intake.closing else _NOT_YET
         try:
             raw = await _body(request.receive, headers.get(b"content-length", b""))

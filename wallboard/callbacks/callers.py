@@ -120,6 +120,11 @@ class Callers:
         number = key_of(other_party(call), self._country)
         return number if number is not None else f"call:{call.key}"
 
+    @property
+    def stale(self) -> int:
+        """How many callers the next look has to work out anew."""
+        return len(self._stale)
+
     # --- reading -------------------------------------------------------------------------------------
 
     def lines(self) -> Iterable[Line]:

@@ -7,7 +7,7 @@ not durable and applied.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -55,6 +55,13 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     decoded: Any = None
 
 
+class Spooled(msgspec.Struct, frozen=True):
+    """What of this process waits beside the journal because that could not be written, and since when."""
+
+    events: int
+    since: datetime
+
+
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """A delivery with its place in the order of commit; `schema` is the version it was written under."""
 
@@ -65,6 +72,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 Apply = Callable[[Entry], Any]
 Decide = Callable[[], Delivery | None]
+Begin = Callable[[], Awaitable[int]]
+"""Called once the journal stands open and before anything of it is applied: after which entry to begin."""
 
 
 class Journal(Protocol):
@@ -77,6 +86,10 @@ class Journal(Protocol):
     @property
     def trouble(self) -> str | None:
         """Why the last write failed; `None` while all is well. It ends by itself soon after its cause."""
+
+    @property
+    def spooled(self) -> Spooled | None:
+        """What waits to be written and has been acknowledged; `None` where nothing does."""
 
     @property
     def epoch(self) -> str | None:
@@ -94,7 +107,7 @@ class Journal(Protocol):
     def has_parted(self) -> bool:
         """True when the database has gone back to an older state than was applied: this process must start anew."""
 
-    async def open(self, apply: Apply, after: int = 0) -> None:
+    async def open(self, apply: Apply, after: int = 0, begin: Begin | None = None) -> None:
         """Opens the journal, applies all that stands after sequence `after`, and follows; JournalError otherwise."""
 
     async def append(self, delivery: Delivery) -> Any:

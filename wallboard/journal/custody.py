@@ -22,7 +22,7 @@ import structlog
 from wallboard.journal import EVENTS_PURGED, Delivery
 from wallboard.journal.base import BASE, UNCLEAN, Base, written
 from wallboard.journal.blanking import Blanking
-from wallboard.journal.files import ASIDE, adopt, beside, identity, remove, size, wal_path
+from wallboard.journal.files import ASIDE, SNAPSHOTS, adopt, beside, identity, remove, size, wal_path
 from wallboard.journal.mending import open_sound
 from wallboard.journal.rows import NOTHING, Row, chained, is_note_sealed, seal_of, to_row
 from wallboard.journal.soundness import RESTATED, Restated, is_damage
@@ -151,6 +151,7 @@ class Custody:
             blanking.do()
             self._store = self._reopen()
         self.forget_aside()
+        self.forget_snapshots()
         self._open().write([], [(UNCLEAN, "")])
         self.failed = False
         return True
@@ -163,6 +164,11 @@ class Custody:
         """What mending kept of an older journal."""
         for word in ASIDE:
             remove(beside(self.path, word))
+
+    def forget_snapshots(self) -> None:
+        """They may hold what was deleted; they are made again."""
+        for word in SNAPSHOTS:
+            beside(self.path, word).unlink(missing_ok=True)
 
     def is_unclean(self) -> bool:
         """Whether something was deleted and not everything of it has been scrubbed yet."""

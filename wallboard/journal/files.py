@@ -9,6 +9,8 @@ from pathlib import Path
 
 ASIDE = ("damaged", "outdated", "unfinished")
 """Files beside the database that mending keeps or leaves behind."""
+SNAPSHOTS = ("snapshot", "snapshot.unfinished")
+"""A snapshot of what the entries mean, and one that is being written."""
 _COMPANIONS = ("-wal", "-shm")
 
 Identity = tuple[int, int]

@@ -45,6 +45,27 @@ STEPS: tuple[tuple[str, ...], ...] = (
         )
         """,
     ),
+    (
+        """
+        CREATE TABLE IF NOT EXISTS snapshots (
+            id       text        PRIMARY KEY,
+            version  text        NOT NULL,  -- which build and which settings it is for
+            sequence bigint      NOT NULL,  -- its last entry
+            epoch    text        NOT NULL,
+            seal     bytea       NOT NULL,
+            made_at  timestamptz NOT NULL DEFAULT now()
+        )
+        """,
+        """
+        CREATE TABLE IF NOT EXISTS snapshot_pieces (
+            id     text    NOT NULL,
+            number integer NOT NULL,
+            data   bytea   NOT NULL,
+            PRIMARY KEY (id, number)
+        )
+        """,
+        "ALTER TABLE snapshot_pieces ALTER data SET STORAGE EXTERNAL",  # it is compressed already
+    ),
 )
 """Version 1, 2, and so on: append, never change one that was released."""
 log = structlog.get_logger()

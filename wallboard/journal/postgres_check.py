@@ -38,7 +38,8 @@ async def _try(connection: AsyncConnection[Any]) -> None:
         await connection.execute(
             "INSERT INTO notes (name, value) VALUES ('check', '') ON CONFLICT (name) DO UPDATE SET value = ''"
         )
-        await connection.execute("SELECT max(sequence) FROM deliveries")
+        for table in ("deliveries", "commons"):
+            await connection.execute(f"INSERT INTO {table} SELECT * FROM {table} WHERE false".encode())
 
 
 async def _with_link(url: str, seconds: float, do: Callable[[AsyncConnection[Any]], Awaitable[T]]) -> T:

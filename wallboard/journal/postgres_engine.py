@@ -14,13 +14,17 @@ from wallboard.commons import Commons
 from wallboard.journal import Delivery, Journal
 from wallboard.journal.archive import Archive, ArchiveUnreadable
 from wallboard.journal.base import FIRST, UNCLEAN, base_of
+from wallboard.journal.beginnings import Beginnings
 from wallboard.journal.postgres import PostgresJournal
 from wallboard.journal.postgres_archive import PostgresArchive
+from wallboard.journal.postgres_beginnings import PostgresBeginnings
 from wallboard.journal.postgres_check import check, migrated
 from wallboard.journal.postgres_commons import PostgresCommons
 from wallboard.journal.postgres_rows import NOTE
 from wallboard.journal.postgres_upkeep import PostgresUpkeep
 from wallboard.journal.rows import sealed_note
+from wallboard.journal.spool import Spool
+from wallboard.journal.spooling import Spooling
 from wallboard.journal.upkeep import Upkeep
 
 _NOTED = b"SELECT value FROM notes WHERE name = %s"
@@ -33,13 +37,14 @@ class PostgresEngine:
     path: Path | None = None
 
     def __init__(self, url: str, clock: Clock | None = None) -> None:
-        self._url = url
+        self.url = self._url = url
         self._archive = PostgresArchive(url)
         journal = PostgresJournal(url, clock)
         self.journal: Journal = journal
         self.archive: Archive = self._archive
         self.upkeep: Upkeep = PostgresUpkeep(url, journal)
         self.commons: Commons = PostgresCommons(url)
+        self.beginnings: Beginnings = PostgresBeginnings(url)
         self._journal = journal
 
     def check(self) -> None:
@@ -56,6 +61,9 @@ class PostgresEngine:
 
     def end(self) -> int:
         return max(0, self._archive.head())
+
+    def spooling(self, folder: Path) -> Spooling:
+        return Spooling(self._journal, Spool(folder))
 
     async def add_up(self, name: str, by: int) -> int:
         async def add(connection: AsyncConnection[Any]) -> tuple[int, Sequence[Delivery]]:

@@ -17,12 +17,14 @@ import psycopg
 from psycopg import AsyncConnection
 from psycopg.conninfo import conninfo_to_dict
 
-from wallboard.journal.postgres_words import LEAST_VERSION, UNANSWERED, TooOld
+from wallboard.journal.postgres_words import LEAST_VERSION, UNANSWERED, Unfit
 
 CONNECT_SECONDS = 3
+ANSWER_SECONDS = 1.5
 _ROLLED_BACK_SECONDS = 0.5
 _DEFAULTS: dict[str, str | int] = {
     "application_name": "wallboard",
+    "client_encoding": "UTF8",
     "connect_timeout": CONNECT_SECONDS,
     "keepalives_idle": 5,
     "keepalives_interval": 2,
@@ -31,9 +33,12 @@ _DEFAULTS: dict[str, str | int] = {
 }
 _SESSION = (
     b"SET synchronous_commit = on; SET lock_timeout = '600ms'; SET statement_timeout = '5s'; "
-    b"SET idle_in_transaction_session_timeout = '2s'"
+    b"SET idle_in_transaction_session_timeout = '2s'; SET default_transaction_isolation = 'read committed'; "
+    b"SELECT set_config(name, '0', false) FROM pg_settings "
+    b"WHERE name IN ('idle_session_timeout', 'transaction_timeout')"
 )
-"""A process that stops in the middle of a transaction must not keep the others from appending."""
+"""A process that stops in the middle of a transaction must not keep the others from appending; each statement under the
+lock must see what was committed before it. The last two are known from version 14 and 17 on."""
 
 
 class Silent(psycopg.OperationalError):
@@ -51,7 +56,7 @@ class Link:
     def __init__(self, url: str) -> None:
         self._url = url
         self._connection: AsyncConnection[Any] | None = None
-        self._is_closed = False
+        self.is_closed = False
 
     @property
     def is_lost(self) -> bool:
@@ -60,7 +65,7 @@ class Link:
 
     async def connection(self) -> AsyncConnection[Any]:
         """The connection, made anew where it has ended."""
-        if self._is_closed:
+        if self.is_closed:
             raise psycopg.OperationalError("the journal is closed")
         known = self._connection
         if known is not None and not known.closed:
@@ -72,9 +77,9 @@ class Link:
                                                      **parameters(self._url))  # fmt: skip
         except TimeoutError:
             raise Silent(UNANSWERED) from None
-        if made.info.server_version < LEAST_VERSION * 10_000:
+        if (unfit := _unfit(made)) is not None:
             await made.close()
-            raise TooOld(f"it is version {made.info.server_version // 10_000}")
+            raise unfit
         async with self.patience(CONNECT_SECONDS, made):
             await made.execute(_SESSION)
         self._connection = made
@@ -122,16 +127,28 @@ class Link:
         self._connection = None
 
     def sever(self) -> None:
-        """Whoever waits for an answer of the connection is told that there is none."""
+        """Whoever waits for an answer of the connection is told that there is none, and no other is made."""
+        self.is_closed = True
         if self._connection is not None:
             sever(self._connection)
 
     async def close(self) -> None:
-        self._is_closed = True
+        self.is_closed = True
         if self._connection is not None:
             with suppress(psycopg.Error):
                 await self._connection.close()
             self._connection = None
+
+
+def _unfit(connection: AsyncConnection[Any]) -> Unfit | None:
+    """Why this server or database is none for us."""
+    version = connection.info.server_version // 10_000
+    if version < LEAST_VERSION:
+        return Unfit(f"it is version {version}", f"Use version {LEAST_VERSION} or newer")
+    encoding = connection.info.parameter_status("server_encoding")
+    if encoding != "UTF8":
+        return Unfit(f"the database's encoding is {encoding}", "Make one with createdb -E UTF8 -T template0")
+    return None
 
 
 def sever(connection: AsyncConnection[Any]) -> None:

@@ -17,8 +17,12 @@ APPENDING = 7_262_412_010
 of the numbers, and a reader that has seen one has seen all before it."""
 CHANNEL = "wallboard"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_LEAST_STEP = LEAST_STEP // _MICROSECOND
 _COLUMNS = ", ".join(name for name, *_ in SHAPE["deliveries"])
 _UNNEST = "%b::bigint[], %b::bigint[], %b::int[], %b::bytea[], %s::text[], %s::text[], %b::bytea[], %s::text[]"
+INSERT_ONE = f"INSERT INTO deliveries ({_COLUMNS}) VALUES (%b, %b, %b, %b, %s, %s, %b, %s)".encode()
+"""The same for a single row, for a tenth less of both sides' processor time."""
 INSERT = f"INSERT INTO deliveries ({_COLUMNS}) SELECT * FROM unnest({_UNNEST})".encode()
 FOLLOW = f"SELECT {_COLUMNS} FROM deliveries WHERE sequence >= %s ORDER BY sequence LIMIT %s".encode()
 BETWEEN = f"SELECT {_COLUMNS} FROM deliveries WHERE sequence > %s AND sequence <= %s ORDER BY sequence".encode()
@@ -33,6 +37,7 @@ NOTE = (
     b"ON CONFLICT (name) DO UPDATE SET value = excluded.value, seal = excluded.seal"
 )
 FIRST_NOTE = b"INSERT INTO notes (name, value, seal) VALUES (%s, %s, %s) ON CONFLICT (name) DO NOTHING"
+RECEIVED = b"SELECT received_at FROM deliveries WHERE sequence = %s"
 NOTES = b"SELECT name, value, seal FROM notes"
 RING = f"SELECT pg_notify('{CHANNEL}', %s)".encode()
 HEAR = f"LISTEN {CHANNEL}".encode()
@@ -76,7 +81,7 @@ def not_before(last_at: int | None, delivery: Delivery) -> Delivery:
     """
     if last_at is None:
         return delivery
-    last = _EPOCH + timedelta(microseconds=last_at)
-    if not timedelta(0) < last - delivery.received_at < LEAST_STEP:
+    ahead = last_at - (delivery.received_at - _EPOCH) // _MICROSECOND  # a changed row's may be no time at all
+    if not 0 < ahead < _LEAST_STEP:
         return delivery
-    return msgspec.structs.replace(delivery, received_at=last)
+    return msgspec.structs.replace(delivery, received_at=_EPOCH + timedelta(microseconds=last_at))

@@ -1,4 +1,4 @@
-"""The database's time of day as told by our own steady clock; knows no connection and not who asks.
+"""The database's time of day as told by our own steady clock; knows not who goes by it.
 
 Every process goes by it, so that what several of them write has one order of time, however their own clocks are set.
 """
@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import math
 import time
+from typing import Any
+
+from psycopg import AsyncConnection
 
 from wallboard.clock import steady_seconds
+from wallboard.journal.postgres_rows import STATE
 
 
 class DatabaseTime:
@@ -31,6 +35,14 @@ class DatabaseTime:
             self._ahead = (least + most) / 2
         self._ahead = min(max(self._ahead, least), most)
         self._asked_at = max(self._asked_at, asked)
+
+    async def ask(self, connection: AsyncConnection[Any]) -> bool:
+        """Hears it; whether the database can be written to. Raises psycopg.Error."""
+        asked = steady_seconds()
+        row = await (await connection.execute(STATE)).fetchone()
+        assert row is not None
+        self.hear(row[0], asked, steady_seconds())
+        return bool(row[1] == "off")
 
     def now(self) -> float:
         """Seconds since the epoch; by this machine's clock as long as the database's is not known."""

@@ -23,9 +23,10 @@ from wallboard.journal.base import AGED, AGING, BASE, UNCLEAN, Base
 from wallboard.journal.base import written as base_written
 from wallboard.journal.postgres import PostgresJournal
 from wallboard.journal.postgres_archive import PostgresArchive
+from wallboard.journal.postgres_beginnings import FORGET_ALL
 from wallboard.journal.postgres_link import Link
 from wallboard.journal.postgres_words import words
-from wallboard.journal.rows import COLUMNS, Row, sealed_note, to_entry, to_row
+from wallboard.journal.rows import COLUMNS, Row, is_sealed, sealed_note, to_entry, to_row
 from wallboard.journal.upkeep import Before, Rewriter, nothing
 
 KEEPING = 7_262_412_012
@@ -78,6 +79,7 @@ class PostgresUpkeep:
             found = doomed + await _age(connection, base, now)
             if not found:
                 return 0, []
+            await _forget_snapshots(connection)
             for note in ((BASE, base_written(base)), (UNCLEAN, "yes")):
                 await connection.execute(sql.NOTE, sealed_note(*note))
             return found, [Delivery(received_at=now, body=base_written(base).encode(), remark=EVENTS_PURGED)]
@@ -122,6 +124,7 @@ class PostgresUpkeep:
                 if not changed:
                     return False, []
                 await foretold()
+                await _forget_snapshots(connection)
                 await connection.execute(_REWRITE, _columns(changed))
                 return True, [said()]
 
@@ -158,7 +161,7 @@ class PostgresUpkeep:
         with suppress(JournalUnavailable):
             async with self._connected(_VACUUM_SECONDS) as connection:
                 await connection.execute("SET statement_timeout = 0")
-                await connection.execute("VACUUM deliveries")
+                await connection.execute("VACUUM deliveries, snapshots, snapshot_pieces")
 
     @asynccontextmanager
     async def _connected(self, seconds: float | None = None) -> AsyncIterator[AsyncConnection[Any]]:
@@ -185,6 +188,12 @@ async def _heard(connection: AsyncConnection[Any]) -> tuple[None, Sequence[Deliv
     return None, []
 
 
+async def _forget_snapshots(connection: AsyncConnection[Any]) -> None:
+    """They may hold what goes; in the same commit that says so."""
+    for statement in FORGET_ALL:
+        await connection.execute(statement)
+
+
 async def _count(connection: AsyncConnection[Any], after: int, base: Base) -> int:
     goes = [name for name in base.goes if name != EVENTS_PURGED]
     row = await (await connection.execute(_TO_DROP, (after, base.sequence, goes))).fetchone()
@@ -207,7 +216,7 @@ def _planned(archive: PostgresArchive, after: int, rewriter: Rewriter) -> tuple[
     for row in archive.rows(after, _LAST):
         head = row[0]
         if (rewritten := rewriter.rewrite(to_entry(row).delivery)) is not None:
-            changed.append(to_row(row[0], rewritten))
+            changed.append(_instead(row, rewritten))
     return (head, changed), rewriter
 
 
@@ -218,8 +227,14 @@ def _extended(rows: Sequence[Row], rewriter: Rewriter) -> list[Row] | None:
         rewriter.find(to_entry(row).delivery)
     if rewriter.known != known:
         return None
-    rewritten = ((row[0], rewriter.rewrite(to_entry(row).delivery)) for row in rows)
-    return [to_row(sequence, delivery) for sequence, delivery in rewritten if delivery is not None]
+    rewritten = ((row, rewriter.rewrite(to_entry(row).delivery)) for row in rows)
+    return [_instead(row, delivery) for row, delivery in rewritten if delivery is not None]
+
+
+def _instead(row: Row, delivery: Delivery) -> Row:
+    """One whose seal does not fit must not have one that does afterwards."""
+    new = to_row(row[0], delivery)
+    return new if is_sealed(row) else (*new[:3], row[3], *new[4:])
 
 
 def _columns(rows: Sequence[Row]) -> list[list[Any]]:

@@ -31,8 +31,12 @@ _RIGHTS = "Let its owner GRANT CREATE, USAGE ON SCHEMA public to this user, or u
 _WAIT = "Start it, or correct the address; a server that runs goes on by itself as soon as it answers"
 
 
-class TooOld(psycopg.NotSupportedError):
-    """A PostgreSQL that we were never tried with and that lacks what we use."""
+class Unfit(psycopg.NotSupportedError):
+    """A PostgreSQL that lacks what we use, or a database that cannot hold our text."""
+
+    def __init__(self, reason: str, remedy: str) -> None:
+        super().__init__(reason)
+        self.remedy = remedy
 
 
 def words(error: Exception) -> str:
@@ -47,6 +51,8 @@ def words(error: Exception) -> str:
     known = _known(error)
     if known is not None:
         return known[0]
+    if isinstance(error, Unfit):
+        return str(error)
     if isinstance(error, psycopg.OperationalError | OSError):
         return "the database cannot be reached"
     return type(error).__name__
@@ -60,15 +66,15 @@ def explain(error: Exception) -> str:
 
 def is_passing(error: Exception) -> bool:
     """Whether it may be over in a moment without a hand on the settings."""
-    if isinstance(error, TooOld | psycopg.ProgrammingError | errors.InsufficientPrivilege):
+    if isinstance(error, Unfit | psycopg.ProgrammingError | errors.InsufficientPrivilege):
         return False
     return _known(error) is None
 
 
 def _told(error: Exception) -> tuple[str, str]:
-    if isinstance(error, TooOld):
-        return str(error), f"Use version {LEAST_VERSION} or newer"
-    if isinstance(error, errors.InsufficientPrivilege):
+    if isinstance(error, Unfit):
+        return str(error), error.remedy
+    if isinstance(error, errors.InsufficientPrivilege | errors.InvalidSchemaName):
         return "this user may not make or use the wallboard's tables", _RIGHTS
     if isinstance(error, psycopg.ProgrammingError) and not error.diag.message_primary:
         return "the URL cannot be read", _NEVER_READ

@@ -19,7 +19,17 @@ from typing import Any, TypeVar
 
 import structlog
 
-from wallboard.journal import SCHEMA, Apply, Decide, Delivery, Entry, JournalError, JournalUnavailable
+from wallboard.journal import (
+    SCHEMA,
+    Apply,
+    Begin,
+    Decide,
+    Delivery,
+    Entry,
+    JournalError,
+    JournalUnavailable,
+    Spooled,
+)
 from wallboard.journal import custody as files
 from wallboard.journal.base import FIRST, Base
 from wallboard.journal.custody import Custody
@@ -51,6 +61,7 @@ class SqliteJournal:
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._custody: Custody | None = None
         self._writer: threading.Thread | None = None
+        self.spooled: Spooled | None = None
         self._queued = 0
         self._notes: dict[str, str] = {}
         self.head = 0
@@ -77,7 +88,7 @@ class SqliteJournal:
     def begins_after(self) -> int:
         return self.base.sequence
 
-    async def open(self, apply: Apply, after: int = 0) -> None:
+    async def open(self, apply: Apply, after: int = 0, begin: Begin | None = None) -> None:
         """Opens, locks and replays, yielding to the loop between chunks; JournalError names the setting.
 
         After an error it may be called again, and goes on after the last entry applied.
@@ -88,6 +99,8 @@ class SqliteJournal:
         self.head = max(self.head, after)
         try:
             custody = await asyncio.to_thread(self._prepare)
+            if begin is not None and not self.head:
+                self.head = await begin()
             while rows := await asyncio.to_thread(custody.read, self.head, _CHUNK):
                 self._found([to_entry(row) for row in rows])
                 await asyncio.sleep(0)

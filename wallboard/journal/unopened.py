@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from wallboard.journal import Apply, Delivery, JournalUnavailable
+from wallboard.journal import Apply, Begin, Delivery, JournalUnavailable, Spooled
 
 
 class Unopened:
@@ -13,12 +13,13 @@ class Unopened:
 
     head = 0
     trouble: str | None = None
+    spooled: Spooled | None = None
     epoch: str | None = None
     remains = ""
     begins_after = 0
     has_parted = False
 
-    async def open(self, apply: Apply, after: int = 0) -> None:
+    async def open(self, apply: Apply, after: int = 0, begin: Begin | None = None) -> None:
         return
 
     async def append(self, delivery: Delivery) -> Any:

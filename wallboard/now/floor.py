@@ -21,6 +21,7 @@ from wallboard.day.choice import call_address
 from wallboard.day.sheet import Sheet
 from wallboard.events import Place
 from wallboard.eyes import WITHHELD, Eyes
+from wallboard.journal import Spooled
 from wallboard.look import Goals, Look
 from wallboard.measure import whose
 from wallboard.notices import RANK, gravest, notices
@@ -54,7 +55,14 @@ class _Scene(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def compose(
-    eyes: Eyes, now: datetime, asked: Asked, look: Look, *, trouble: str | None, sheet: Sheet | None = None
+    eyes: Eyes,
+    now: datetime,
+    asked: Asked,
+    look: Look,
+    *,
+    trouble: str | None,
+    spooled: Spooled | None = None,
+    sheet: Sheet | None = None,
 ) -> Now:
     """The page at `now`, measured by `look`; `trouble` is why the journal cannot be written.
 
@@ -78,7 +86,7 @@ def compose(
     places = eyes.places({*board.places, *numbers.places()})
     to_ring_back = [line for line in lines_seen(eyes) if line.closed is None]
     return Now(
-        notice=gravest(notices(board, day, health, now, trouble)),
+        notice=gravest(notices(board, day, health, now, trouble, spooled)),
         waiting=len(waiting),
         longest_since_ms=_ms(since),
         longest=_lasted(since, now),

@@ -89,7 +89,15 @@ class NowPages:
         return self._drawings.get(key, lambda: self._draw(asked, eyes, look, sheet))
 
     def _draw(self, asked: Asked, eyes: Eyes, look: Look, sheet: Sheet | None) -> str:
-        now = compose(eyes, self._clock.now(), asked, look, trouble=self._journal.trouble, sheet=sheet)
+        now = compose(
+            eyes,
+            self._clock.now(),
+            asked,
+            look,
+            trouble=self._journal.trouble,
+            spooled=self._journal.spooled,
+            sheet=sheet,
+        )
         template = self._templates.get_template("now/live.html")
         query, link = query_of(asked), _linker(asked)
         return template.render(now=now, asked=asked, columns=_COLUMNS, query=query, link=link)

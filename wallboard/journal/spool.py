@@ -1,0 +1,340 @@
+"""Deliveries kept in files while the database is away, each fsynced; knows no database and no event loop.
+
+Every process has a folder of its own in the spool, which it keeps locked. What a process leaves behind that has died is
+whoever's locks it next. Files are small and are taken whole, the oldest first: one is a batch of the journal's, and it
+is removed after that has been committed. All of it blocks, and belongs to one thread.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import os
+import secrets
+import shutil
+import struct
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from wallboard.journal import Delivery, JournalError
+
+MOST_EVENTS, MOST_BYTES = 500_000, 256 << 20
+FILE_EVENTS, FILE_BYTES = 500, 4 << 20
+_MAGIC = b"wallboard spool 1\n"
+_HEAD = struct.Struct(">I32s")
+_LOCK, _NEW, _DAMAGED = "lock", ".new-", "damaged"
+_PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
+log = structlog.get_logger()
+
+
+class Kept(msgspec.Struct, frozen=True, array_like=True):
+    """One delivery as it is written. `tried_after` is the entry after which the journal may have stored it, for its
+    answer did not come; `None` where it was never asked.
+    """
+
+    received_at: datetime
+    body: bytes
+    meaning: str | None
+    refusal: str | None
+    tried_after: int | None
+
+    @property
+    def delivery(self) -> Delivery:
+        return Delivery(received_at=self.received_at, body=self.body, meaning=self.meaning, refusal=self.refusal)
+
+
+class Batch(msgspec.Struct, frozen=True):
+    """One file's: the file `number` of those of `series`."""
+
+    series: str
+    number: int
+    kept: list[Kept]
+
+
+class _Segment:
+    """One file. `size` is as far as it is whole."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.number = int(path.name)
+        self.events = self.size = 0
+
+
+class _Home:
+    """One process's folder, locked as long as `lock` is open."""
+
+    def __init__(self, path: Path, lock: int) -> None:
+        self.path = path
+        self.lock = lock
+        self.segments: deque[_Segment] = deque()
+
+    @classmethod
+    def make(cls, folder: Path) -> _Home:
+        """It has its name only when it is locked, so that nobody takes it for one that was left behind."""
+        name = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{secrets.token_hex(4)}"
+        unfinished, path = folder / f"{_NEW}{name}", folder / name
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with ExitStack() as on_failure:
+            unfinished.mkdir(mode=0o700)
+            on_failure.callback(shutil.rmtree, unfinished, ignore_errors=True)
+            lock = os.open(unfinished / _LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+            on_failure.callback(os.close, lock)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            unfinished.rename(path)
+            on_failure.callback(shutil.rmtree, path, ignore_errors=True)
+            _sync(folder)
+            on_failure.pop_all()
+        return cls(path, lock)
+
+    @classmethod
+    def left_behind(cls, path: Path) -> _Home | None:
+        """`None` while its process lives, or when it is gone."""
+        try:
+            lock = os.open(path / _LOCK, os.O_RDWR | os.O_CLOEXEC)
+        except OSError:
+            return None
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.fstat(lock).st_ino != os.stat(path / _LOCK).st_ino:
+                raise FileNotFoundError
+        except OSError:
+            os.close(lock)
+            return None
+        home = cls(path, lock)
+        home.segments.extend(_Segment(file) for file in sorted(path.glob("[0-9]*")))
+        return home
+
+    def leave(self) -> None:
+        """Lets go of it; it is gone if nothing is in it."""
+        if not self.segments:
+            shutil.rmtree(self.path, ignore_errors=True)
+        os.close(self.lock)
+
+
+class Spool:
+    """What is kept in `folder` by this process, and by those that left something behind."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._own: _Home | None = None
+        self._homes: deque[_Home] = deque()
+        self._open: tuple[_Segment, int] | None = None
+        self._last = 0
+        self.events = self.size = 0
+
+    def adopt(self) -> datetime | None:
+        """Takes over what others have left behind; when the oldest of it came, `None` where there is nothing."""
+        oldest: list[datetime] = []
+        for path in sorted(self._folder.glob("[0-9]*T*-*")):
+            if path.suffix or (self._own and path == self._own.path) or any(home.path == path for home in self._homes):
+                continue
+            home = _Home.left_behind(path)
+            if home is None:
+                continue
+            oldest += self._count(home)
+            if home.segments:
+                self._homes.append(home)
+                continue
+            home.leave()
+        return min(oldest, default=None)
+
+    def _count(self, home: _Home) -> Iterator[datetime]:
+        for segment in list(home.segments):
+            kept, segment.size, _ = _read(home.path.name, segment)
+            segment.events = len(kept)
+            if not kept:
+                home.segments.remove(segment)
+                segment.path.unlink(missing_ok=True)
+                continue
+            self.events += segment.events
+            self.size += segment.size
+            yield kept[0].received_at
+
+    def keep(self, payloads: Sequence[bytes]) -> None:
+        """Durable when it returns; OSError otherwise, and then nothing of it counts as kept."""
+        segment, file = self._segment()
+        series = segment.path.parent.name
+        blob = b"".join(
+            _sealed(series, segment.number, segment.events + index, payload) for index, payload in enumerate(payloads)
+        )
+        try:
+            _write(file, blob)
+            os.fsync(file)
+        except OSError:
+            self._abandon()
+            raise
+        segment.events += len(payloads)
+        segment.size += len(blob)
+        self.events += len(payloads)
+        self.size += len(blob)
+        if segment.events >= FILE_EVENTS or segment.size >= FILE_BYTES:
+            self._finish()
+
+    def oldest(self) -> Batch | None:
+        """What is to be taken next; what comes meanwhile goes into another file."""
+        while self.events:
+            home = self._homes[0] if self._homes else self._own
+            if home is None or not home.segments:
+                self.events = self.size = 0
+                return None
+            segment = home.segments[0]
+            if self._open and self._open[0] is segment:
+                self._finish()
+            kept, _, damaged = _read(home.path.name, segment)
+            if damaged or len(kept) < segment.events:
+                self._set_aside(home, segment, segment.events - len(kept) or damaged)
+            if kept:
+                return Batch(home.path.name, segment.number, kept)
+            self._drop(home)
+        return None
+
+    def remove(self, batch: Batch) -> bool:
+        """After its commit; whether that was the last of its series for now."""
+        home = next(home for home in (*self._homes, self._own) if home and home.path.name == batch.series)
+        self._drop(home)
+        return not home.segments
+
+    def close(self) -> None:
+        """Leaves what there is to the next start."""
+        self._finish()
+        for home in (*self._homes, self._own):
+            if home is not None:
+                home.leave()
+        self._homes.clear()
+        self._own = None
+
+    def _segment(self) -> tuple[_Segment, int]:
+        if self._own is not None and not self._own.path.is_dir():  # somebody has deleted it
+            self._finish()
+            self._forget(self._own)
+            self._own = None
+        if self._own is None:
+            self._own, self._last = _Home.make(self._folder), 0
+        if self._open is None:
+            self._last += 1
+            segment = _Segment(self._own.path / f"{self._last:08}")
+            file = os.open(segment.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            self._own.segments.append(segment)
+            self._open = segment, file
+            try:
+                _write(file, _MAGIC)
+                _sync(self._own.path)
+            except OSError:
+                self._abandon()
+                raise
+            segment.size = len(_MAGIC)
+            self.size += segment.size
+        return self._open
+
+    def _forget(self, home: _Home) -> None:
+        lost = sum(segment.events for segment in home.segments)
+        self.events -= lost
+        self.size -= sum(segment.size for segment in home.segments)
+        os.close(home.lock)
+        log.error("the spool was deleted", events_lost=lost)
+
+    def _finish(self) -> None:
+        if self._open is not None:
+            os.close(self._open[1])
+            self._open = None
+
+    def _abandon(self) -> None:
+        """Nothing more is written behind what may be half a record, or after an fsync that has failed."""
+        assert self._open is not None
+        segment, file = self._open
+        with suppress(OSError):
+            os.ftruncate(file, segment.size)
+        self._finish()
+        if not segment.events and self._own is not None:
+            self._own.segments.remove(segment)
+            self.size -= segment.size
+            segment.path.unlink(missing_ok=True)
+
+    def _drop(self, home: _Home) -> None:
+        segment = home.segments[0]
+        segment.path.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            _sync(home.path)
+        home.segments.popleft()
+        self.events -= segment.events
+        self.size -= segment.size
+        if not home.segments and home in self._homes:
+            self._homes.remove(home)
+            home.leave()
+
+    def _set_aside(self, home: _Home, segment: _Segment, lost: int) -> None:
+        aside = self._folder / f"{home.path.name}-{segment.number:08}.{_DAMAGED}"
+        with suppress(OSError):
+            shutil.copyfile(segment.path, aside)
+        log.error("a file of the spool was damaged", events_lost=lost, kept_aside=aside.name)
+
+
+def check(folder: Path) -> None:
+    """Tries whether files can be made and synchronised there; JournalError says what is wrong."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        tried = folder / f"{_NEW}{secrets.token_hex(4)}"
+        try:
+            with tried.open("xb") as file:
+                file.write(_MAGIC)
+                file.flush()
+                os.fsync(file.fileno())
+        finally:
+            tried.unlink(missing_ok=True)
+    except OSError as error:
+        text = f"WALLBOARD_SPOOL: {folder} cannot be written: {error.strerror or error}."
+        remedy = "Let the server's user write to it, or name another folder."
+        raise JournalError(f"{text}\n  {remedy}", is_passing=error.errno in _PASSING) from None
+
+
+def _read(series: str, segment: _Segment) -> tuple[list[Kept], int, int]:
+    """What is whole, how far, and how many between those are not. A torn tail was never acknowledged."""
+    try:
+        data = segment.path.read_bytes()
+    except FileNotFoundError:
+        return [], 0, 0
+    kept: list[Kept] = []
+    at = whole = len(_MAGIC)
+    index = broken = damaged = 0
+    while at + _HEAD.size <= len(data):
+        length, seal = _HEAD.unpack_from(data, at)
+        payload = data[at + _HEAD.size : at + _HEAD.size + length]
+        at += _HEAD.size + length
+        if _seal(series, segment.number, index, payload) == seal:
+            kept.append(msgspec.msgpack.decode(payload, type=Kept))
+            damaged, whole = broken, at
+        else:
+            broken += 1
+        index += 1
+    return kept, whole, damaged
+
+
+def _sealed(series: str, number: int, index: int, payload: bytes) -> bytes:
+    return _HEAD.pack(len(payload), _seal(series, number, index, payload)) + payload
+
+
+def _seal(series: str, number: int, index: int, payload: bytes) -> bytes:
+    """Over the record's place as well."""
+    return hashlib.sha256(f"{series} {number} {index} ".encode() + payload).digest()
+
+
+def _write(file: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(file, view) :]
+
+
+def _sync(folder: Path) -> None:
+    """A new name in a folder is durable only with the folder."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
