@@ -26,12 +26,14 @@ from wallboard.logs import _Lines
 FIELDS = {
     "sequence", "by_seconds", "day", "calls", "seconds", "slug", "method", "route", "status", "ms", "library",
     "at_line", "kept", "lost", "entries", "up_to", "epoch", "reasons", "reason", "version", "was", "kind",
+    "events", "events_lost", "kept_aside",
 }  # fmt: skip
 """What a log call may say, each decided on: none can be typed in by a caller or sent by anybody. `reasons` are
 sentences of the journal's examination; `reason` is a constant, `reason(error)`, `words(error)`, or a text where
-`MAY_QUOTE` says so; `kind` is one of those that the code hears of."""
+`MAY_QUOTE` says so; `kept_aside` is a file's name that we gave it; `kind` is one of those that the code hears of."""
 MAY_QUOTE = {
     "the journal cannot be opened": "a JournalError names the setting and the remedy",
+    "the snapshot is not used": "an Unusable has a sentence of its own",
     "the boards' file cannot be used": "a SettingsError names the setting and what it expects",
 }
 

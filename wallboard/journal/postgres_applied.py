@@ -57,7 +57,7 @@ class Applied:
         """
         if row[2] > SCHEMA or is_sealed(row):
             return to_entry(row)
-        log.error(_CHANGED, sequence=row[0])
+        log.error("an entry has changed since it was written", sequence=row[0])
         loss = Loss(1, [(row[0], row[0])], self.epoch or "", self.epoch, [_CHANGED])
         told = Delivery(received_at=self._known_at(), body=msgspec.json.encode(loss), remark=EVENTS_LOST)
         return Entry(sequence=row[0], schema=SCHEMA, delivery=told)
