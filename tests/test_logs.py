@@ -26,7 +26,7 @@ from wallboard.logs import _Lines
 FIELDS = {
     "sequence", "by_seconds", "day", "calls", "seconds", "slug", "method", "route", "status", "ms", "library",
     "at_line", "kept", "lost", "entries", "up_to", "epoch", "reasons", "reason", "version", "was", "kind",
-    "events", "events_lost", "kept_aside",
+    "events", "events_lost", "kept_aside", "snapshot", "tail",
 }  # fmt: skip
 """What a log call may say, each decided on: none can be typed in by a caller or sent by anybody. `reasons` are
 sentences of the journal's examination; `reason` is a constant, `reason(error)`, `words(error)`, or a text where

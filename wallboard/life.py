@@ -70,7 +70,9 @@ def lifespan_of(
         while not await _opened(intake, snapshots):
             await asyncio.sleep(1)
         gc.freeze()  # a day that was replayed is freed by its references alone; looking through it took half a second
-        log.info("ready", sequence=journal.head, **snapshots.told())
+        start = intake.start
+        if start is not None:
+            log.info("ready", sequence=journal.head, snapshot=start.snapshot, tail=start.tail, seconds=start.seconds)
         tasks = (
             bell.run(), commons.run(), retention.run(), people.audit.run(intake), snapshots.run(),
             *(work() for work in opened),

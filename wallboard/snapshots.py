@@ -11,7 +11,6 @@ import time
 from contextlib import suppress
 from typing import BinaryIO
 
-import msgspec
 import structlog
 
 from wallboard.intake import Start
@@ -74,11 +73,6 @@ class Snapshots:
             seconds=time.monotonic() - wall,
             processor_seconds=time.process_time() - processor,
         )
-
-    def told(self) -> dict[str, float]:
-        """For the log."""
-        start = self._fold.intake.start
-        return {} if start is None else msgspec.structs.asdict(start)
 
     async def run(self) -> None:
         """Has the next one made when it is due; one at a time."""
