@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from enum import Enum
 from pathlib import Path
 from random import Random
-from typing import Any, cast
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -26,6 +26,7 @@ from wallboard.day.shelf import Shelf
 from wallboard.intake import Intake, heard_by_all
 from wallboard.journal import Delivery, Entry, Journal
 from wallboard.journal.sqlite_archive import SqliteArchive
+from wallboard.journal.unopened import Unopened
 from wallboard.parse import Reader
 from wallboard.people.folds import People
 from wallboard.rules import Rules
@@ -41,16 +42,11 @@ than some seconds, which the state compares."""
 HASH = "0" * 64
 
 
-class _NoPast(msgspec.Struct):
-    remains: str = ""
-    begins_after: int = 0
-
-
 def empty(rules: Rules = RULES, reader: Reader = READER, journal: Journal | None = None) -> snapshot.Fold:
     boards, people, paired = Boards(lambda: None), People(Clock(), None, lambda key: None), PairedTvs(lambda id: None)
     shelf = Shelf(SqliteArchive(Path("nowhere")))
     remarks = heard_by_all(boards.remarks, people.remarks, paired.remarks)
-    past = journal or cast(Journal, _NoPast())
+    past = journal or Unopened()
     intake = Intake(reader, Board(rules), past, Clock(), lambda: None, remarks, shelf.placed)
     return snapshot.Fold(intake=intake, boards=boards, people=people, paired=paired, shelf=shelf)
 

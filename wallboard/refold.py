@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 import msgspec
 
@@ -23,10 +23,11 @@ from wallboard.boards.kept import Boards
 from wallboard.clock import Clock
 from wallboard.day.shelf import Shelf
 from wallboard.intake import Intake, heard_by_all
-from wallboard.journal import Journal
+from wallboard.journal.base import Base
 from wallboard.journal.beginnings import Beginnings
 from wallboard.journal.engines import Engine, engine_of
 from wallboard.journal.rows import seal_of, to_entry
+from wallboard.journal.unopened import Unopened
 from wallboard.logs import set_up_apart
 from wallboard.parse import Reader
 from wallboard.people.folds import People
@@ -51,11 +52,11 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     reader: Reader
 
 
-class _Past(msgspec.Struct, frozen=True):
-    """As much of a journal as a fold asks for."""
+class _Past(Unopened):
+    """What is left of a journal's beginning, as far as a fold asks for it."""
 
-    remains: str
-    begins_after: int
+    def __init__(self, base: Base) -> None:
+        self.remains, self.begins_after = base.remains, base.sequence
 
 
 class Refolding:
@@ -93,8 +94,7 @@ def fold_of(question: Question, engine: Engine) -> Fold:
     """One that nobody looks at."""
     boards, people = Boards(lambda: None), People(Clock(), None, lambda key: None)
     paired, shelf = PairedTvs(lambda id: None), Shelf(engine.archive)
-    begun = engine.beginnings.base()
-    past = cast(Journal, _Past(begun.remains, begun.sequence))
+    past = _Past(engine.beginnings.base())
     remarks = heard_by_all(boards.remarks, people.remarks, paired.remarks)
     board = Board(question.rules)
     intake = Intake(question.reader, board, past, Clock(), lambda: None, remarks, shelf.placed)

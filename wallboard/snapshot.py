@@ -93,8 +93,8 @@ def _parts(fold: Fold) -> dict[str, tuple[object, frozenset[str]]]:
     intake, board, people = fold.intake, fold.intake.board, fold.people
     return {
         "intake": (intake, frozenset((
-            "reader", "_journal", "_clock", "_changed", "board", "ready", "closing", "start", "has_erased", "refused",
-            "refused_at", "refused_untold", "_remarks", "_placed", "turns", "_telling",
+            "reader", "_journal", "_spool", "_append", "_clock", "_changed", "board", "ready", "closing", "start",
+            "has_erased", "refused", "refused_at", "refused_untold", "_remarks", "_placed", "turns", "_telling",
         ))),
         "turns": (intake.turns, frozenset(("_rules",))),
         "board": (board, frozenset((
