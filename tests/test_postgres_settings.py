@@ -156,7 +156,8 @@ def test_the_servers_own_settings_change_nothing(postgres: Postgres, database: s
             assert heard[0] == heard[1]
             assert {entry.delivery.body for entry in heard[0]} == bodies
             assert {entry.delivery.meaning for entry in heard[0]} == {"€"}
-            connected = "SELECT pid FROM pg_stat_activity WHERE datname = %s ORDER BY pid"
+            ours = "datname = %s AND backend_type = 'client backend'"  # and no autovacuum's
+            connected = f"SELECT pid FROM pg_stat_activity WHERE {ours} ORDER BY pid"
             before = postgres.do(connected, name_of(database))
             began = time.monotonic()
             await soon(lambda: time.monotonic() > began + 0.6)  # twice as long as an idle session may last

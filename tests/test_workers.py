@@ -28,9 +28,12 @@ class Crew:
         """Who answers; `None` if nobody listens. None waits longer than a moment: what listens is always open."""
         try:
             with socket.create_connection(("127.0.0.1", self.port), 5) as connected:
-                parent, own = map(int, connected.makefile().read().split())
+                said = connected.makefile().read().split()
         except (ConnectionRefusedError, ConnectionResetError):
             return None
+        if not said:
+            return self.one()  # it had been taken by the one that was killed
+        parent, own = map(int, said)
         assert parent == self.first.pid
         self.met.add(own)
         return own

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from hashlib import blake2b
 from itertools import chain
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -99,7 +99,8 @@ def _integer(digits: str) -> int | float:
 _DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant, parse_int=_integer)
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 _DIGITS, _LONG_NUMBER = bytes.maketrans(b"123456789", b"0" * 9), b"0" * 19
-_FLAT = msgspec.json.Decoder(dict[str, str | int | None])
+_INTEGER = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]  # a longer one goes the long way
+_FLAT = msgspec.json.Decoder(dict[str, str | _INTEGER | None])
 _PLAIN, _ENCODED = msgspec.json.Decoder(Body), msgspec.json.Encoder()
 _SORTED = msgspec.msgpack.Encoder(order="sorted")
 
