@@ -99,6 +99,8 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def words(self) -> str:
+        if not self.snapshot and not self.tail:
+            return "Started with an empty journal."
         if not self.snapshot:
             return f"Started from all {self.tail:,} entries of the journal in {self.seconds:.1f} s."
         return f"Started from a snapshot of entry {self.snapshot:,} and {self.tail:,} since, in {self.seconds:.1f} s."
