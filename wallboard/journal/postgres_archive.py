@@ -13,7 +13,7 @@ from wallboard.journal import Entry, archive
 from wallboard.journal.archive import ArchiveUnreadable, Ask
 from wallboard.journal.postgres_link import parameters
 from wallboard.journal.postgres_words import words
-from wallboard.journal.rows import NOTES, Row, is_note_sealed
+from wallboard.journal.rows import NOTES, Row, sound_notes
 
 
 class PostgresArchive:
@@ -46,7 +46,7 @@ class PostgresArchive:
     def notes(self) -> dict[str, str]:
         """Those that have not changed since they were written."""
         with self._opened() as ask:
-            return {name: value for name, value, seal in ask(NOTES, ()) if is_note_sealed(name, value, seal)}
+            return sound_notes(ask(NOTES, ()))
 
     @contextmanager
     def _opened(self) -> Iterator[Ask]:
