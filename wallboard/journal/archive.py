@@ -7,15 +7,17 @@ no reader keeps the database from tidying up.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, ClassVar
 
 from wallboard.journal import Entry
 from wallboard.journal.rows import COLUMNS, Row, to_entry
 
-CHUNK = 2_000
-SCANNED = 20_000
+_CHUNK = 2_000
+_SCANNED = 20_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _ENDS = "SELECT coalesce(min(sequence), 0), coalesce(max(sequence), -1) FROM deliveries"
@@ -34,47 +36,49 @@ class ArchiveUnreadable(Exception):
     """The journal cannot be read just now; the text says why."""
 
 
-class Archive(Protocol):
+class Archive(ABC):
     """Blocking: call it in a thread or in a process of its own, to which it can be sent.
 
     Every method may raise ArchiveUnreadable, also midway.
     """
 
+    is_in_body: ClassVar[str]
+    """The database's own way to say that the body has a value in it."""
+
+    @abstractmethod
+    def _opened(self) -> AbstractContextManager[Ask]:
+        """A connection of its own; ArchiveUnreadable."""
+
     def head(self) -> int:
         """The sequence of the last entry; -1 where there is none."""
+        with self._opened() as ask:
+            return int(ask(_ENDS, ())[0][1])
 
     def body_of(self, sequence: int) -> bytes | None:
         """The body of one entry; `None` where there is none."""
+        with self._opened() as ask:
+            found = ask(_BODY, (sequence,))
+        return bytes(found[0][0]) if found else None
 
     def remarks(self, names: Iterable[str]) -> Iterator[Entry]:
         """The server's own words of these names, in order."""
+        wanted = tuple(names)
+        with self._opened() as ask:
+            yield from map(to_entry, ask(_REMARKS.format(", ".join("?" * len(wanted))), wanted))
 
     def between(self, since: datetime, until: datetime, containing: Sequence[bytes] = ()) -> Iterator[Entry]:
         """The entries received in `[since, until)`, in order. With `containing` only remarks and those whose body has
         one of these in it, which is found without reading the others into Python: a second for some 500,000.
         """
+        with self._opened() as ask:
+            first, end = _position(ask, since), _position(ask, until)
+            found = _some(ask, first, end, containing, self.is_in_body) if containing else _rows(ask, first, end)
+            yield from map(to_entry, found)
 
-
-def head(ask: Ask) -> int:
-    return int(ask(_ENDS, ())[0][1])
-
-
-def body_of(ask: Ask, sequence: int) -> bytes | None:
-    found = ask(_BODY, (sequence,))
-    return bytes(found[0][0]) if found else None
-
-
-def remarks(ask: Ask, names: Sequence[str]) -> Iterator[Entry]:
-    yield from map(to_entry, ask(_REMARKS.format(", ".join("?" * len(names))), names))
-
-
-def between(
-    ask: Ask, since: datetime, until: datetime, containing: Sequence[bytes], is_in_body: str
-) -> Iterator[Entry]:
-    """`is_in_body` is the database's own way to say that the body has a value in it."""
-    first, end = _position(ask, since), _position(ask, until)
-    found = _some(ask, first, end, containing, is_in_body) if containing else rows(ask, first, end)
-    yield from map(to_entry, found)
+    def rows(self, after: int, until: int) -> Iterator[Row]:
+        """The rows of a stretch as they stand, from the one after `after` to `until`."""
+        with self._opened() as ask:
+            yield from _rows(ask, after + 1, until + 1)
 
 
 def _position(ask: Ask, at: datetime) -> int:
@@ -92,14 +96,14 @@ def _position(ask: Ask, at: datetime) -> int:
     return int(low)
 
 
-def rows(ask: Ask, first: int, end: int) -> Iterator[Row]:
+def _rows(ask: Ask, first: int, end: int) -> Iterator[Row]:
     """Those whose sequences are in `[first, end)`, as they stand."""
-    while found := ask(_ALL, (first, end, CHUNK)):
+    while found := ask(_ALL, (first, end, _CHUNK)):
         yield from found
         first = found[-1][0] + 1
 
 
 def _some(ask: Ask, first: int, end: int, containing: Sequence[bytes], is_in_body: str) -> Iterator[Row]:
     statement = _SOME.format(f" OR {is_in_body}" * len(containing))
-    for start in range(first, end, SCANNED):
-        yield from ask(statement, (start, min(end, start + SCANNED), *containing))
+    for start in range(first, end, _SCANNED):
+        yield from ask(statement, (start, min(end, start + _SCANNED), *containing))

@@ -24,7 +24,7 @@ from wallboard.journal.base import BASE, UNCLEAN, Base, written
 from wallboard.journal.blanking import Blanking
 from wallboard.journal.files import ASIDE, SNAPSHOTS, adopt, beside, identity, remove, size, wal_path
 from wallboard.journal.mending import open_sound
-from wallboard.journal.rows import NOTHING, Row, chained, is_note_sealed, seal_of, to_row
+from wallboard.journal.rows import NOTHING, Row, chained, seal_of, sound_notes, to_row
 from wallboard.journal.soundness import RESTATED, Restated, is_damage
 from wallboard.journal.store import Store
 from wallboard.journal.witness import Testimony, Witness
@@ -83,9 +83,8 @@ class Custody:
         return self._open().read(after, most)
 
     def notes(self) -> dict[str, str]:
-        return {
-            str(name): str(value) for name, value, seal in self._open().notes() if is_note_sealed(name, value, seal)
-        }
+        """The sound ones."""
+        return sound_notes(self._open().notes())
 
     def commit(self, deliveries: Sequence[Delivery], notes: Sequence[tuple[str, str]]) -> int:
         """Makes them durable and has it witnessed; returns the sequence of the first."""

@@ -32,7 +32,7 @@ from wallboard.journal.postgres_link import ANSWER_SECONDS, Link
 from wallboard.journal.postgres_time import DatabaseTime
 from wallboard.journal.postgres_words import UNANSWERED, explain, is_passing, words
 from wallboard.journal.postgres_writer import WORK_SECONDS, Writer
-from wallboard.journal.rows import Row, is_note_sealed, sealed_note
+from wallboard.journal.rows import Row, sealed_note, sound_notes
 
 _QUEUED_AT_MOST = 5_000
 _ACKNOWLEDGE_WITHIN_SECONDS = 0.75
@@ -177,8 +177,7 @@ class PostgresJournal:
         connection = await self._writing.connection()
         async with self._writing.patience(WORK_SECONDS):
             await migrate(connection)
-            found = await (await connection.execute(sql.NOTES)).fetchall()
-            self._notes = {name: value for name, value, seal in found if is_note_sealed(name, value, seal)}
+            self._notes = sound_notes(await (await connection.execute(sql.NOTES)).fetchall())
             if "epoch" not in self._notes:
                 self._notes["epoch"] = await _name_history(connection)
             told = await self._writer.how_it_stands(connection, after)

@@ -2,51 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
 from typing import Any
 
 import psycopg
 
-from wallboard.journal import Entry, archive
-from wallboard.journal.archive import ArchiveUnreadable, Ask
+from wallboard.journal.archive import Archive, ArchiveUnreadable, Ask
 from wallboard.journal.postgres_link import parameters
 from wallboard.journal.postgres_words import words
-from wallboard.journal.rows import NOTES, Row, is_note_sealed
+from wallboard.journal.rows import NOTES, Row, sound_notes
 
 
-class PostgresArchive:
+class PostgresArchive(Archive):
     """See `Archive`."""
+
+    is_in_body = "position(?::bytea in body) > 0"
 
     def __init__(self, url: str) -> None:
         self._url = url
 
-    def head(self) -> int:
-        with self._opened() as ask:
-            return archive.head(ask)
-
-    def body_of(self, sequence: int) -> bytes | None:
-        with self._opened() as ask:
-            return archive.body_of(ask, sequence)
-
-    def remarks(self, names: Iterable[str]) -> Iterator[Entry]:
-        with self._opened() as ask:
-            yield from archive.remarks(ask, tuple(names))
-
-    def between(self, since: datetime, until: datetime, containing: Sequence[bytes] = ()) -> Iterator[Entry]:
-        with self._opened() as ask:
-            yield from archive.between(ask, since, until, containing, "position(?::bytea in body) > 0")
-
-    def rows(self, after: int, until: int) -> Iterator[Row]:
-        """The rows of a stretch as they stand, from the one after `after` to `until`."""
-        with self._opened() as ask:
-            yield from archive.rows(ask, after + 1, until + 1)
-
     def notes(self) -> dict[str, str]:
         """Those that have not changed since they were written."""
         with self._opened() as ask:
-            return {name: value for name, value, seal in ask(NOTES, ()) if is_note_sealed(name, value, seal)}
+            return sound_notes(ask(NOTES, ()))
 
     @contextmanager
     def _opened(self) -> Iterator[Ask]:

@@ -24,7 +24,7 @@ from wallboard.journal.base import FIRST, Base, base_of
 from wallboard.journal.beginnings import Mark
 from wallboard.journal.postgres_link import parameters
 from wallboard.journal.postgres_words import words
-from wallboard.journal.rows import Row, is_note_sealed
+from wallboard.journal.rows import Row, sound_notes
 
 MAKING = 7_262_412_014
 """The advisory lock of the one process that makes a snapshot."""
@@ -147,8 +147,7 @@ class PostgresBeginnings:
 
     def _notes(self) -> dict[str, str]:
         with self._connected() as connection:
-            found = connection.execute(sql.NOTES).fetchall()
-        return {name: value for name, value, seal in found if is_note_sealed(name, value, seal)}
+            return sound_notes(connection.execute(sql.NOTES).fetchall())
 
     @contextmanager
     def _connected(self) -> Iterator[_Connection]:

@@ -7,7 +7,7 @@ pages. The chain runs over the seals, so that one value stands for a whole histo
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
@@ -101,8 +101,9 @@ def sealed_note(name: str, value: str) -> tuple[str, str, bytes]:
     return name, value, _digest((name, value))
 
 
-def is_note_sealed(name: object, value: object, seal: object) -> bool:
-    return _digest((name, value)) == seal
+def sound_notes(notes: Iterable[Sequence[Any]]) -> dict[str, str]:
+    """Those that have not changed since they were written, of all as they stand."""
+    return {str(name): str(value) for name, value, seal in notes if _digest((name, value)) == seal}
 
 
 def _digest(fields: tuple[object, ...]) -> bytes:

@@ -14,7 +14,7 @@ import msgspec
 
 from wallboard.journal import EVENTS_LOST, EVENTS_PURGED
 from wallboard.journal.base import FIRST, Base, Kept, base_of, told_by, witnessed
-from wallboard.journal.rows import ALL, NOTES, NOTHING, SHAPE, Row, chained, is_note_sealed, is_sealed, seal_of
+from wallboard.journal.rows import ALL, NOTES, NOTHING, SHAPE, Row, chained, is_sealed, seal_of, sound_notes
 from wallboard.journal.witness import Testimony
 
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_MISMATCH,
@@ -63,7 +63,7 @@ def examine(connection: sqlite3.Connection, told: Testimony | None) -> Findings:
     """Reads everything once. Three microseconds a row; the pages' order is SQLite's own quick_check."""
     found = Findings()
     notes = connection.execute(NOTES).fetchall()
-    sound = {str(name): str(value) for name, value, seal in notes if is_note_sealed(name, value, seal)}
+    sound = sound_notes(notes)
     if len(sound) < len(notes):
         found.reasons.append("a note has changed")
     found.epoch, found.follows = sound.pop("epoch", None), sound.pop("follows", None)

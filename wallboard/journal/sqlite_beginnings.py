@@ -15,7 +15,7 @@ from wallboard.journal.base import FIRST, Base, base_of
 from wallboard.journal.beginnings import Mark
 from wallboard.journal.custody import Custody
 from wallboard.journal.files import SNAPSHOTS, beside
-from wallboard.journal.rows import NOTES, SELECT, Row, is_note_sealed
+from wallboard.journal.rows import NOTES, SELECT, Row, sound_notes
 from wallboard.journal.sqlite import SqliteJournal
 from wallboard.journal.store import untouched
 
@@ -113,6 +113,4 @@ def _continues(connection: sqlite3.Connection, mark: Mark) -> bool:
 
 
 def _notes(connection: sqlite3.Connection) -> dict[str, str]:
-    """The sound ones."""
-    notes = connection.execute(NOTES).fetchall()
-    return {str(name): str(value) for name, value, seal in notes if is_note_sealed(name, value, seal)}
+    return sound_notes(connection.execute(NOTES).fetchall())

@@ -23,7 +23,7 @@ from wallboard.journal.base import AGED, AGING, FIRST, UNCLEAN, Base, Kept, base
 from wallboard.journal.blanking import Blanking
 from wallboard.journal.custody import Custody
 from wallboard.journal.files import ASIDE, beside
-from wallboard.journal.rows import COLUMNS, NOTES, Row, chained, is_note_sealed, seal_of, to_entry, to_row
+from wallboard.journal.rows import COLUMNS, NOTES, Row, chained, seal_of, sound_notes, to_entry, to_row
 from wallboard.journal.sqlite import SqliteJournal
 from wallboard.journal.store import untouched
 from wallboard.journal.upkeep import Before, Rewriter, nothing
@@ -120,9 +120,8 @@ def deleted(path: Path) -> tuple[int, bool]:
     For a journal that no server has open; of one that cannot be read nothing is known to be deleted.
     """
     with suppress(sqlite3.Error), closing(untouched(path)) as connection:
-        notes = connection.execute(NOTES).fetchall()
-        sound = {str(name): str(value) for name, value, seal in notes if is_note_sealed(name, value, seal)}
-        return (base_of(sound) or FIRST).sequence, sound.get(UNCLEAN) != "yes"
+        notes = sound_notes(connection.execute(NOTES).fetchall())
+        return (base_of(notes) or FIRST).sequence, notes.get(UNCLEAN) != "yes"
     return 0, True
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from wallboard.journal.base import FIRST, Base, base_of
 from wallboard.journal.files import beside, complete, identity, remove, wal_path, write_again
-from wallboard.journal.rows import INSERT, NOTE, NOTES, SELECT, TABLES, Row, insert_of, is_note_sealed, sealed_note
+from wallboard.journal.rows import INSERT, NOTE, NOTES, SELECT, TABLES, Row, insert_of, sealed_note, sound_notes
 
 BUSY_SECONDS = 0.6
 _AT_ONCE = 64
@@ -46,16 +46,16 @@ class Store:
         self.connection = connect(path)
         try:
             _bring_up_to_date(self.connection)
-            busy, _, _ = self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            is_empty = self.empty_wal()
             self._begin_alone()
-            if busy:
+            if not is_empty:
                 write_again(wal_path(path))
             self.connection.execute("ROLLBACK")
         except BaseException:
             self.connection.close()
             raise
         self._places = {str(each): identity(each) for each in (path, wal_path(path))}
-        self.base = self._read_base()
+        self.base = base_of(sound_notes(self.notes())) or FIRST
 
     def _begin_alone(self) -> None:
         try:
@@ -145,10 +145,6 @@ class Store:
         return self.connection.execute(
             f"{SELECT.replace('ORDER', wanted)} LIMIT {most}", (after, self.base.sequence, *names)
         ).fetchall()
-
-    def _read_base(self) -> Base:
-        sound = {str(name): str(value) for name, value, seal in self.notes() if is_note_sealed(name, value, seal)}
-        return base_of(sound) or FIRST
 
     def notes(self) -> list[tuple[object, object, object]]:
         """All notes with their seals, as they stand."""
