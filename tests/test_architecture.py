@@ -134,6 +134,8 @@ ORDER = [
     "boards.drafts",
     "screens",
     "erasing",
+    "arrivals",
+    "remarks",
     "intake",
     "turned_away",
     "boards.saving",

@@ -25,12 +25,13 @@ import phonenumbers
 from wallboard import events, ledger, offers, totals, usual, waits
 from wallboard.access.visitors import Role
 from wallboard.agents import Agent
+from wallboard.arrivals import SeenType, SetAside
 from wallboard.boards import definitions
 from wallboard.boards import kept as boards
 from wallboard.callbacks import lines, marks
 from wallboard.calls import AtRest, Call
 from wallboard.day.shelf import Shelf
-from wallboard.intake import Intake, SeenType, SetAside
+from wallboard.intake import Intake
 from wallboard.journal.beginnings import Mark
 from wallboard.people import accounts, audit, keys, sessions
 from wallboard.people.folds import People
@@ -93,9 +94,11 @@ def _parts(fold: Fold) -> dict[str, tuple[object, frozenset[str]]]:
     intake, board, people = fold.intake, fold.intake.board, fold.people
     return {
         "intake": (intake, frozenset((
-            "reader", "_journal", "_spool", "_append", "_clock", "_changed", "board", "ready", "closing", "start",
-            "has_erased", "refused", "refused_at", "refused_untold", "_remarks", "_placed", "turns", "_telling",
+            "reader", "_journal", "_spool", "_append", "_clock", "_changed", "board", "arrivals", "turns", "ready",
+            "closing", "start", "has_erased", "refused", "refused_at", "refused_untold", "_remarks", "_placed",
+            "_telling",
         ))),
+        "arrivals": (intake.arrivals, frozenset()),
         "turns": (intake.turns, frozenset(("_rules",))),
         "board": (board, frozenset((
             "rules", "pbx", "book", "callers", "_names", "_namesakes", "_shelves", "_looked_at", "_most_behind",
