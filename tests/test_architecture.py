@@ -172,6 +172,7 @@ ORDER = [
     "people.secret",
     "people.cookies",
     "people.folds",
+    "pickles",
     "snapshot",
     "refold",
     "snapshots",
