@@ -23,12 +23,13 @@ from wallboard.boards.kept import Boards
 from wallboard.calls import Call
 from wallboard.clock import Clock
 from wallboard.day.shelf import Shelf
-from wallboard.intake import Intake, heard_by_all
+from wallboard.intake import Intake
 from wallboard.journal import Delivery, Entry, Journal
 from wallboard.journal.sqlite_archive import SqliteArchive
 from wallboard.journal.unopened import Unopened
 from wallboard.parse import Reader
 from wallboard.people.folds import People
+from wallboard.remarks import heard_by_all
 from wallboard.rules import Rules
 from wallboard.settings import parse_meaning
 from wallboard.tv.paired import PairedTvs

@@ -486,5 +486,5 @@ def test_the_whole_corpus_folds_without_poison() -> None:
     feed(intake, [case.raw for case in corpus() if case.status in (200, 400)])
     assert intake.poisoned == 0
     assert unsound(document_of(intake, NOON + timedelta(minutes=20))) == []
-    assert len(intake.types) <= 12 + 50 + 1
-    assert len(json.dumps([seen.last_body for seen in intake.types.values()])) < 2_000_000
+    assert len(intake.arrivals.types) <= 12 + 50 + 1
+    assert len(json.dumps([seen.last_body for seen in intake.arrivals.types.values()])) < 2_000_000

@@ -50,7 +50,8 @@ def test_a_poisoned_event_is_set_aside_counted_and_shown(tmp_path: Path, capsys:
     intake, receipts, changes = fed(tmp_path / "j.db", rang(call="1"), rang(call="poison"), rang(call="2"))
     assert receipts == [Receipt(accepted=1)] * 3
     assert (set(intake.board.calls), intake.poisoned, changes) == ({"1", "2"}, 1, 3)
-    assert [(aside.sequence, aside.reason) for aside in intake.set_aside] == [(2, "could not be folded (KeyError)")]
+    aside = [(aside.sequence, aside.reason) for aside in intake.arrivals.set_aside]
+    assert aside == [(2, "could not be folded (KeyError)")]
     assert "a defect" not in capsys.readouterr().out
 
 
@@ -65,7 +66,7 @@ def test_an_array_of_odd_events_is_counted_one_by_one(tmp_path: Path) -> None:
     assert intake.counts()["unrecognised"] == 0
     again, receipts, _ = fed(tmp_path / "k.db", {"type": "x"}, {"unique_call_id": 5}, {})
     assert receipts == [Receipt(unrecognised=1)] * 3
-    assert set(again.types) == {"x", ""}
+    assert set(again.arrivals.types) == {"x", ""}
 
 
 def test_a_board_that_cannot_be_read_is_set_aside_and_the_next_start_has_the_others(tmp_path: Path) -> None:

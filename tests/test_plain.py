@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests import floors
@@ -47,6 +47,7 @@ def same(body: Body, now: datetime = NOW) -> None:
         assert repr(READER.read(body, now)) == repr(READER.read_patiently(type_of(body), body, now))
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # the first text waits for a table of characters
 @given(
     st.sampled_from(PLAIN),
     st.sampled_from((*EVENT_TYPES, "inbound_call_to_user", "other")),

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from tests.folding import READER, RULES, calls_everywhere, empty, entries, everything, taken_up, tell, written
 from tests.test_against_reference import ORDERS
 from tests.test_in_bulk import all_of
-from wallboard import snapshot
+from wallboard import pickles, snapshot
 from wallboard.parse import Reader
 from wallboard.rules import Rules
 from wallboard.snapshot import Unusable
@@ -131,7 +131,7 @@ def test_whoever_writes_one_by_hand_runs_nothing(payload: bytes, capfd: pytest.C
 
 
 def test_nothing_it_may_make_is_more_than_a_value() -> None:
-    for kind in snapshot._known().values():
+    for kind in pickles._known().values():
         name = f"{kind.__module__}.{kind.__qualname__}"
-        assert isinstance(kind, type) or kind is snapshot._rebuilt, name
+        assert isinstance(kind, type) or kind is pickles._rebuilt, name
         assert kind.__module__.split(".")[0] in ("wallboard", "builtins", "collections", "datetime"), name

@@ -57,7 +57,7 @@ class Api:
             },
             formula=self._settings.service_level_formula,
             recording_hosts=self._settings.recording_hosts,
-            types=self._intake.types_limit(),
+            types=self._intake.arrivals.limit(),
         )
         return Response(msgspec.json.encode(document), media_type="application/json", headers=_NO_STORE)
 

@@ -36,7 +36,7 @@ from wallboard.day.shelf import Shelf
 from wallboard.desk import Desk
 from wallboard.forgetting import Forgetting
 from wallboard.front import Front, descriptors
-from wallboard.intake import Intake, heard_by_all, heard_later
+from wallboard.intake import Intake
 from wallboard.journal import CALLER_ERASED, EVENTS_PURGED, JournalError, spool
 from wallboard.journal.engines import engine_of
 from wallboard.life import invite, lifespan_of, start_anew, take_boards
@@ -58,6 +58,7 @@ from wallboard.people.provider import Provider
 from wallboard.people.provider_doors import ProviderDoors
 from wallboard.people.reception import Reception
 from wallboard.people.times import Times
+from wallboard.remarks import heard_by_all, heard_later
 from wallboard.render import Renderer
 from wallboard.retention import Retention
 from wallboard.screen import Source

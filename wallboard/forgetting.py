@@ -25,10 +25,11 @@ from wallboard.clock import Clock
 from wallboard.commons import Commons
 from wallboard.day.days import Days
 from wallboard.erasing import Counted, Eraser, NoNumber
-from wallboard.intake import Heed, Intake
+from wallboard.intake import Intake
 from wallboard.journal import CALLER_ERASED, Delivery, JournalUnavailable
 from wallboard.journal.engines import Engine
 from wallboard.journal.upkeep import Upkeep
+from wallboard.remarks import Heed
 from wallboard.rules import Rules
 
 _KIND = "erased"

@@ -6,8 +6,7 @@ Everything here but `refused` is a function of the journal, so a restart counts 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
@@ -15,6 +14,7 @@ from typing import Any, Literal
 import msgspec
 import structlog
 
+from wallboard.arrivals import Arrivals, sample
 from wallboard.board import Board
 from wallboard.bodies import Body, Unreadable, decode
 from wallboard.clock import LEAST_STEP, Clock
@@ -32,18 +32,15 @@ from wallboard.journal import (
     Spooled,
 )
 from wallboard.journal.engines import Spooling
-from wallboard.limits import Limit
 from wallboard.logs import traced
-from wallboard.parse import EVENT_TYPES, Reader, Unrecognised, type_of
+from wallboard.parse import Reader, Unrecognised, type_of
+from wallboard.remarks import Heed, Locate, heard_by_all
 from wallboard.settings import parse_meaning
 from wallboard.turns import Remains, Turns, read
 
 _MILLISECOND = timedelta(milliseconds=1)
-_SHOWN = 20
-_UNKNOWN_TYPES = 50
-OTHER_TYPES = "(other types)"
-_FIELDS_SHOWN, _ITEMS_SHOWN, _TEXT_SHOWN = 60, 20, 400
 _SMALL = 4_096
+_OF_THE_JOURNAL = frozenset({EVENTS_PURGED, ERASED, CALLER_ERASED})
 log = structlog.get_logger()
 
 
@@ -67,28 +64,6 @@ def _receipt(outcomes: list[_Outcome]) -> Receipt:
     return Receipt(**{outcome: outcomes.count(outcome) for outcome in _RECEIPTS})
 
 
-class SeenType(msgspec.Struct):
-    """How often a type came, when last, and its last body; a large one is cut at once."""
-
-    count: int
-    last_at: datetime
-    last: Body
-
-    @property
-    def last_body(self) -> Body:
-        """A sample of the last body (numbers as they came: mask before showing)."""
-        return sample(self.last)
-
-
-class SetAside(msgspec.Struct, frozen=True):
-    """Something that could not be read or folded: when, which entry, why."""
-
-    received_at: datetime
-    sequence: int
-    reason: str
-    body: bytes
-
-
 class Start(msgspec.Struct, frozen=True, kw_only=True):
     """How the start was made: from a snapshot of the entry `snapshot`, 0 if from none, and so many entries since."""
 
@@ -104,40 +79,6 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
         if not self.snapshot:
             return f"Started from all {self.tail:,} entries of the journal in {self.seconds:.1f} s."
         return f"Started from a snapshot of entry {self.snapshot:,} and {self.tail:,} since, in {self.seconds:.1f} s."
-
-
-Heed = Callable[[dict[str, Any], datetime], None]
-"""Hears one of the server's own remarks: what it says, and when it was made."""
-Locate = Callable[[Entry], None]
-"""Takes note of where a remark stands that is too large to be held in memory."""
-_OF_THE_JOURNAL = frozenset({EVENTS_PURGED, ERASED, CALLER_ERASED})
-
-
-def heard_by_all(*folds: Mapping[str, Heed]) -> dict[str, Heed]:
-    """One remark for several folds, in their order."""
-
-    def told(name: str) -> Heed:
-        heeds = [fold[name] for fold in folds if name in fold]
-
-        def heed(said: dict[str, Any], at: datetime) -> None:
-            for one in heeds:
-                one(said, at)
-
-        return heed
-
-    return {name: told(name) for fold in folds for name in fold}
-
-
-def heard_later(folds: Callable[[], Iterable[Mapping[str, Heed]]], *names: str) -> dict[str, Heed]:
-    """For folds that are not made yet: they are asked for when one of the remarks of these names is heard."""
-
-    def told(name: str) -> Heed:
-        def heed(said: dict[str, Any], at: datetime) -> None:
-            heard_by_all(*folds())[name](said, at)
-
-        return heed
-
-    return {name: told(name) for name in names}
 
 
 class Intake:
@@ -169,9 +110,7 @@ class Intake:
         self.quarantined = self.poisoned = self.refused = 0
         self.refused_at: datetime | None = None
         self.refused_untold = 0
-        self.types: dict[str, SeenType] = {}
-        self.types_beyond = 0
-        self.set_aside: deque[SetAside] = deque(maxlen=_SHOWN)
+        self.arrivals = Arrivals()
         own: dict[str, Heed] = {
             EVENTS_LOST: lambda said, at: board.lose(said["lost"], at),
             "clock_stepped": self._step_clock,
@@ -293,7 +232,7 @@ class Intake:
             return Receipt()
         if delivery.refusal is not None:
             self.quarantined += 1
-            self._put_aside(entry, delivery.refusal)
+            self.arrivals.put_aside(entry, delivery.refusal)
             return Receipt()
         meaning = self._meaning(entry)
         try:
@@ -325,7 +264,7 @@ class Intake:
 
     def _fold(self, entry: Entry, body: Body, meaning: tuple[str, str] | None) -> _Outcome:
         small = body if len(entry.delivery.body) <= _SMALL else sample(body)
-        self._see(type_of(body), small, entry.delivery.received_at)
+        self.arrivals.see(type_of(body), small, entry.delivery.received_at)
         try:
             event = self.reader.read(body, entry.delivery.received_at, meaning)
             if isinstance(event, Unrecognised):
@@ -337,14 +276,8 @@ class Intake:
 
     def _poison(self, entry: Entry, error: Exception) -> None:
         self.poisoned += 1
-        self._put_aside(entry, f"could not be folded ({type(error).__name__})")
+        self.arrivals.put_aside(entry, f"could not be folded ({type(error).__name__})")
         log.error("event set aside", sequence=entry.sequence, **traced(error))
-
-    def _put_aside(self, entry: Entry, reason: str) -> None:
-        delivery = entry.delivery
-        # Of the server's own words the name must do: they may hold what no page shows.
-        body = delivery.body if delivery.remark is None else delivery.remark.encode()
-        self.set_aside.appendleft(SetAside(delivery.received_at, entry.sequence, reason, body[:2_000]))
 
     def _meaning(self, entry: Entry) -> tuple[str, str] | None:
         if entry.delivery.meaning is None:
@@ -352,24 +285,8 @@ class Intake:
         try:
             return parse_meaning(entry.delivery.meaning)
         except ValueError as error:
-            self._put_aside(entry, f"X-Wallboard-Meaning: {error}")
+            self.arrivals.put_aside(entry, f"X-Wallboard-Meaning: {error}")
             return None
-
-    def _see(self, kind: str, body: Body, at: datetime) -> None:
-        seen = self.types.get(kind)
-        if seen is None and kind not in EVENT_TYPES and self._unknown_types() >= _UNKNOWN_TYPES:
-            kind = OTHER_TYPES
-            self.types_beyond += 1
-        if seen is None:
-            seen = self.types.setdefault(kind, SeenType(0, at, body))
-        seen.count, seen.last_at, seen.last = seen.count + 1, at, body
-
-    def _unknown_types(self) -> int:
-        return len(self.types.keys() - set(EVENT_TYPES))
-
-    def types_limit(self) -> Limit:
-        """How many unknown types are told apart, and how many events were of others since the journal begins."""
-        return Limit(_UNKNOWN_TYPES, self.types_beyond)
 
     # --- outliving the events ------------------------------------------------------------------------
 
@@ -381,8 +298,8 @@ class Intake:
             unrecognised=self.unrecognised,
             quarantined=self.quarantined,
             poisoned=self.poisoned,
-            types={kind: (seen.count, seen.last_at) for kind, seen in self.types.items()},
-            types_beyond=self.types_beyond,
+            types=self.arrivals.counts(),
+            types_beyond=self.arrivals.types_beyond,
             board=self.board.told(),
         )
 
@@ -393,18 +310,13 @@ class Intake:
             return
         known = read(self._journal.remains)
         self.accepted, self.duplicates, self.unrecognised = known.accepted, known.duplicates, known.unrecognised
-        self.quarantined, self.poisoned, self.types_beyond = known.quarantined, known.poisoned, known.types_beyond
-        self.types = {kind: SeenType(count, last_at, {}) for kind, (count, last_at) in known.types.items()}
+        self.quarantined, self.poisoned = known.quarantined, known.poisoned
+        self.arrivals.take_up(known.types, known.types_beyond)
         self.board.take_up(known.board)
 
     def forget_before(self, day: date, sequence: int) -> None:
         """Holds nothing of a caller any more that came before `day`, up to the entry `sequence`."""
-        began_at = self.board.rules.starts_at(day)
-        for seen in self.types.values():
-            if seen.last_at < began_at:
-                seen.last = {}
-        kept = [aside for aside in self.set_aside if aside.sequence > sequence]
-        self.set_aside = deque(kept, maxlen=_SHOWN)
+        self.arrivals.forget_before(self.board.rules.starts_at(day), sequence)
         self.board.forget_before(day, self._clock.now())
         self.turns.forget(day)
         self._changed()
@@ -414,9 +326,7 @@ class Intake:
         self.has_erased = True
         self.board.erase(eraser.ids, eraser.is_number)
         self.board.callers.erase(eraser.is_marked, eraser.number_in)
-        for seen in self.types.values():
-            seen.last = eraser.erased(seen.last)
-        self.set_aside = deque((_without(aside, eraser) for aside in self.set_aside), maxlen=_SHOWN)
+        self.arrivals.erase(eraser)
         self._changed()
 
     def counts(self) -> dict[str, Any]:
@@ -429,25 +339,3 @@ class Intake:
             "refused": self.refused,
             "set_aside": self.poisoned,
         }
-
-
-def _without(aside: SetAside, eraser: Eraser) -> SetAside:
-    rewritten = eraser.rewrite(Delivery(received_at=aside.received_at, body=aside.body))
-    return aside if rewritten is None else msgspec.structs.replace(aside, body=rewritten.body[:2_000])
-
-
-def sample(body: Body) -> Body:
-    """So much of a body as a page can show: a body of 256 KiB is not kept in memory, and none has lone surrogates."""
-    return {_cut(name): _sampled(value) for name, value in list(body.items())[:_FIELDS_SHOWN]}
-
-
-def _sampled(value: object) -> object:
-    if isinstance(value, str):
-        return _cut(value)
-    if isinstance(value, list) and not any(isinstance(item, (dict, list)) for item in value[:_ITEMS_SHOWN]):
-        return [_sampled(item) for item in value[:_ITEMS_SHOWN]]
-    return "…" if isinstance(value, (dict, list)) else value
-
-
-def _cut(text: str) -> str:
-    return text[:_TEXT_SHOWN].encode("utf-8", "replace").decode()

@@ -110,7 +110,7 @@ class Meaning:
         # A ring byte for byte like one that has ended may be a redelivery: it alone keeps no call alive.
         if waits or any(len(offer.rings) > len(offer.ring_endings()) for offer in rings):
             return "ringing"
-        return "waiting" if waits else "ended"
+        return "ended"
 
     @property
     def started_at(self) -> datetime:

@@ -130,7 +130,7 @@ class Pages:
         return await self._screens.find(request.path_params["slug"])
 
     def _seen(self) -> dict[str, Any]:
-        types, board = self._intake.types, self._intake.board
+        types, board = self._intake.arrivals.types, self._intake.board
         today = board.rules.day_of(self._clock.now())
         known = [(kind, TRIGGERS[kind], types.get(kind)) for kind in EVENT_TYPES]
         return {
@@ -143,7 +143,7 @@ class Pages:
             "lost": loss_words(board.day(today).losses),
             "spooled": self._spooled(),
             "beyond": beyond_words(board, today),
-            "types_beyond": self._intake.types_limit(),
+            "types_beyond": self._intake.arrivals.limit(),
             "set_aside": [
                 {
                     "at": self._local(aside.received_at),
@@ -151,7 +151,7 @@ class Pages:
                     "reason": aside.reason,
                     "body": mask(aside.body.decode("utf-8", "replace"))[:500],
                 }
-                for aside in self._intake.set_aside
+                for aside in self._intake.arrivals.set_aside
             ],
             **self._completeness(self._clock.now()),
         }

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, tzinfo
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -18,6 +18,7 @@ from wallboard.fields import LONGEST_AGO, LONGEST_AHEAD, LONGEST_TEXT, OLD_NAMES
 
 _MOST_KEPT = 8_192
 _OLD = frozenset(OLD_NAMES.values())
+_Read = TypeVar("_Read")
 
 
 class _Body(msgspec.Struct):
@@ -38,32 +39,34 @@ class _Body(msgspec.Struct):
     conversation_duration: int | float | str | None = None
 
 
-class _Texts(dict[str | None, str | None]):
-    """Texts as they came -> cleaned. A call's events come close together and say much the same: they share it."""
+class _Kept(dict[str | None, _Read]):
+    """Texts as they came -> as they are read. A call's events come close together, say much the same, and share it."""
 
-    def __missing__(self, text: str | None) -> str | None:
-        line = None if text is None else clean(text)
+    def keep(self, text: str | None, read: _Read) -> _Read:
+        """Never more than 8,192, and none of a length that only a stranger would send."""
         if text is None or len(text) <= LONGEST_TEXT:
             if len(self) >= _MOST_KEPT:
                 self.clear()
-            self[text] = line
-        return line
+            self[text] = read
+        return read
 
 
-class _Instants(dict[str | None, datetime | None]):
-    """Times as they came -> in UTC; `zone` is that of a text without one."""
+class _Texts(_Kept[str | None]):
+    """Cleaned."""
+
+    def __missing__(self, text: str | None) -> str | None:
+        return self.keep(text, None if text is None else clean(text))
+
+
+class _Instants(_Kept[datetime | None]):
+    """In UTC; `zone` is that of a text without one."""
 
     def __init__(self, zone: tzinfo) -> None:
         self._zone = zone
 
     def __missing__(self, text: str | None) -> datetime | None:
         line = None if text is None else clean(text)
-        at = None if line is None else moment(line, self._zone)
-        if text is None or len(text) <= LONGEST_TEXT:
-            if len(self) >= _MOST_KEPT:
-                self.clear()
-            self[text] = at
-        return at
+        return self.keep(text, None if line is None else moment(line, self._zone))
 
     def near(self, text: str | None, received_at: datetime) -> datetime | None:
         at = self[text]
@@ -90,6 +93,7 @@ def read(kind: str, body: Body, zone: tzinfo, received_at: datetime) -> _Event |
 
 _Event = Rang | Answered | Completed | Summarised
 _Maker = Callable[[_Body, _Instants, datetime, int], _Event | None]
+"""Each names what all events have by itself: a dict of that, made once for all of them, takes 8 % longer to read."""
 
 
 def _offer(direction: Direction, cls: type[Rang | Answered | Completed]) -> _Maker:

@@ -22,7 +22,7 @@ from wallboard.board import Board
 from wallboard.boards.kept import Boards
 from wallboard.clock import Clock
 from wallboard.day.shelf import Shelf
-from wallboard.intake import Intake, heard_by_all
+from wallboard.intake import Intake
 from wallboard.journal.base import Base
 from wallboard.journal.beginnings import Beginnings
 from wallboard.journal.engines import Engine, engine_of
@@ -31,6 +31,7 @@ from wallboard.journal.unopened import Unopened
 from wallboard.logs import set_up_apart
 from wallboard.parse import Reader
 from wallboard.people.folds import People
+from wallboard.remarks import heard_by_all
 from wallboard.rules import Rules
 from wallboard.snapshot import Fold, Stamp, Unusable, check, stamp_for, stamp_of, take_up, write
 from wallboard.tv.paired import PairedTvs

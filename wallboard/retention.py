@@ -13,11 +13,12 @@ from wallboard.clock import Clock
 from wallboard.day.days import Days
 from wallboard.day.kept import DAY_KEPT, has_anything, record_of
 from wallboard.day.shelf import Shelf
-from wallboard.intake import Heed, Intake
+from wallboard.intake import Intake
 from wallboard.journal import EVENTS_PURGED, Journal
 from wallboard.journal.base import Base
 from wallboard.journal.upkeep import Upkeep
 from wallboard.logs import traced
+from wallboard.remarks import Heed
 from wallboard.turns import written
 
 _LOOKED_SECONDS = 5

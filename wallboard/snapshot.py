@@ -1,20 +1,14 @@
 """The whole fold after one entry as bytes, and taken up again; knows no file, no database and no process.
 
-A pickle, because the same call stands in many places and must be the same one afterwards. It is read by an unpickler
-that makes nothing but what is named here: whoever has changed the bytes can make a wrong board, and run nothing.
-docs/decisions/2026-11-24-snapshot.md
+Only by the same build and settings, and only whole. docs/decisions/2026-11-24-snapshot.md
 """
 
 from __future__ import annotations
 
-import gc
 import hashlib
-import pickle
 import sys
-from collections import Counter, OrderedDict, deque
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from datetime import UTC, date, datetime, timedelta, timezone
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -22,20 +16,13 @@ from typing import Any, BinaryIO
 import msgspec
 import phonenumbers
 
-from wallboard import events, ledger, offers, totals, usual, waits
-from wallboard.access.visitors import Role
-from wallboard.agents import Agent
-from wallboard.boards import definitions
-from wallboard.boards import kept as boards
-from wallboard.callbacks import lines, marks
-from wallboard.calls import AtRest, Call
+from wallboard import pickles
+from wallboard.boards.kept import Boards
 from wallboard.day.shelf import Shelf
-from wallboard.intake import Intake, SeenType, SetAside
+from wallboard.intake import Intake
 from wallboard.journal.beginnings import Mark
-from wallboard.people import accounts, audit, keys, sessions
 from wallboard.people.folds import People
-from wallboard.turns import Turn
-from wallboard.tv.paired import PairedTv, PairedTvs
+from wallboard.tv.paired import PairedTvs
 
 _MAGIC = b"wallboard snapshot "
 _DIGEST, _PIECE, _LONGEST_STAMP = 32, 1 << 20, 4_096
@@ -63,7 +50,7 @@ class Fold(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that the journal's entries make. `took_up` is called when a snapshot has taken its place."""
 
     intake: Intake
-    boards: boards.Boards
+    boards: Boards
     people: People
     paired: PairedTvs
     shelf: Shelf
@@ -93,9 +80,11 @@ def _parts(fold: Fold) -> dict[str, tuple[object, frozenset[str]]]:
     intake, board, people = fold.intake, fold.intake.board, fold.people
     return {
         "intake": (intake, frozenset((
-            "reader", "_journal", "_spool", "_append", "_clock", "_changed", "board", "ready", "closing", "start",
-            "has_erased", "refused", "refused_at", "refused_untold", "_remarks", "_placed", "turns", "_telling",
+            "reader", "_journal", "_spool", "_append", "_clock", "_changed", "board", "arrivals", "turns", "ready",
+            "closing", "start", "has_erased", "refused", "refused_at", "refused_untold", "_remarks", "_placed",
+            "_telling",
         ))),
+        "arrivals": (intake.arrivals, frozenset()),
         "turns": (intake.turns, frozenset(("_rules",))),
         "board": (board, frozenset((
             "rules", "pbx", "book", "callers", "_names", "_namesakes", "_shelves", "_looked_at", "_most_behind",
@@ -128,78 +117,6 @@ def state(fold: Fold) -> dict[str, dict[str, Any]]:
     }
 
 
-# --- classes -----------------------------------------------------------------------------------------
-
-_PLAIN = (set, frozenset, Counter, OrderedDict, deque, datetime, date, timedelta, timezone, bytearray)
-_OURS = (
-    events.Place, events.Summarised, offers.Ending, offers.Offer, offers.Visit, offers.Message, offers.Answers, Call,
-    totals.Thresholds, totals.VisitPart, totals.AgentPart, totals.Contribution, totals.VisitSums, totals.AgentSums,
-    totals.Day, waits.Longest, waits.Waits, ledger.Account, ledger.Ledger, usual.Hours, Agent, SeenType, SetAside, Turn,
-    lines.Try, lines.Voicemail, lines.Closing, lines.Line, lines.Part, marks.Mark, boards.Kept, accounts.Account,
-    accounts.Linked, sessions.Session, keys.Made, keys.Key, audit.Line, PairedTv, Role,
-)  # fmt: skip
-_STRUCTS_OF = (definitions,)
-_REBUILD = ("msgspec._utils", "rebuild")
-"""By which msgspec pickles a struct that takes its fields by name alone."""
-
-
-@cache
-def _known() -> dict[tuple[str, str], Any]:
-    """Everything that a snapshot may be made of, by the name under which a pickle has it."""
-    ours = [kind for module in _STRUCTS_OF for kind in vars(module).values() if isinstance(kind, type)]
-    ours = [kind for kind in ours if kind.__module__.startswith("wallboard.")]
-    return {(kind.__module__, kind.__qualname__): kind for kind in (*_PLAIN, *_OURS, *ours)} | {_REBUILD: _rebuilt}
-
-
-def _rebuilt(kind: type[Any], fields: Mapping[str, Any]) -> Any:
-    return kind(**fields)
-
-
-_SLOTS = tuple(
-    name for part in AtRest.__mro__ for name in vars(part).get("__slots__", ()) if isinstance(name, str)
-)  # fmt: skip
-
-
-@cache
-def _kept_at_rest() -> tuple[tuple[str, Any], ...]:
-    """The attributes that a call at rest has not laid off, and how to read them without waking it."""
-    laid_off = {*AtRest.laid_off(), "_looked_at"}
-    return tuple((name, getattr(AtRest, name)) for name in _SLOTS if name not in laid_off)
-
-
-def _reduce_at_rest(call: AtRest) -> tuple[Any, tuple[Any, ...]]:
-    return _at_rest, tuple(slot.__get__(call) for _, slot in _kept_at_rest())
-
-
-def _at_rest(*values: Any) -> None:
-    """Stands in a pickle for what makes a call at rest again; whoever reads knows whose it is to be."""
-    raise NotImplementedError
-
-
-class _Reader(pickle.Unpickler):
-    """Makes what is known, and calls at rest of the board whose `looked_at` it was given."""
-
-    def __init__(self, source: BinaryIO, looked_at: deque[Call]) -> None:
-        super().__init__(source)
-        setters = [slot.__set__ for _, slot in _kept_at_rest()]
-        look, new = AtRest._looked_at.__set__, AtRest.__new__  # type: ignore[misc, attr-defined]
-
-        def at_rest(*values: Any) -> AtRest:
-            call = new(AtRest)
-            look(call, looked_at)
-            for put, value in zip(setters, values, strict=True):
-                put(call, value)
-            return call
-
-        self._known = _known() | {(__name__, _at_rest.__name__): at_rest}
-
-    def find_class(self, module: str, name: str) -> Any:
-        try:
-            return self._known[(module, name)]
-        except KeyError:
-            raise pickle.UnpicklingError("it names what no snapshot holds") from None
-
-
 # --- writing -----------------------------------------------------------------------------------------
 
 
@@ -209,24 +126,14 @@ def write(fold: Fold, stamp: Stamp, target: Callable[[bytes], object]) -> None:
     board.lie_down()
     digest = hashlib.sha256()
 
-    def put(piece: bytes | memoryview) -> int:
+    def put(piece: bytes | memoryview) -> None:
         data = bytes(piece)
         digest.update(data)
         target(data)
-        return len(data)
 
     put(_MAGIC + msgspec.json.encode(stamp) + b"\n")
-    pickler = pickle.Pickler(_Sink(put), 5)
-    pickler.dispatch_table = {AtRest: _reduce_at_rest}
-    pickler.dump(state(fold))
+    pickles.dump(state(fold), put)
     target(digest.digest())
-
-
-class _Sink:
-    """What a pickler writes to."""
-
-    def __init__(self, write: Callable[[bytes | memoryview], int]) -> None:
-        self.write = write
 
 
 # --- reading -----------------------------------------------------------------------------------------
@@ -258,8 +165,7 @@ def take_up(source: BinaryIO, fold: Fold) -> Stamp:
     check(stamp, fold)
     parts = _parts(fold)
     try:
-        with _uncollected():
-            found = _Reader(source, fold.intake.board._looked_at).load()
+        found = pickles.load(source, fold.intake.board._looked_at)
         if found.keys() != parts.keys() or not all(isinstance(its, dict) for its in found.values()):
             raise Unusable("it is made otherwise")
     except Unusable:
@@ -283,18 +189,6 @@ def _require_whole(source: BinaryIO) -> None:
     if length < 0 or source.read() != digest.digest():
         raise Unusable("it is damaged")
     source.seek(0)
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Nothing that is read can be garbage yet."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()
 
 
 @cache

@@ -30,6 +30,8 @@ from wallboard.totals import Day
 from wallboard.touched import Touches
 from wallboard.views import Alarm
 
+_PLAIN = Definition()
+_NOT_OF_THE_FLOOR = ("slug", "name", "theme", "message", "sound", "rotation", "rotation_seconds", "dim_from", "dim_to")
 _Shown = tuple[views.Hero, tuple[views.Panel, ...]]
 
 
@@ -92,15 +94,7 @@ def _moment(board: Board, now: datetime, trouble: str | None, spooled: Spooled |
 
 def _bare(definition: Definition) -> Definition:
     """Without what makes no difference to the floor."""
-    return Definition(
-        queues=definition.queues,
-        ring_groups=definition.ring_groups,
-        agents=definition.agents,
-        panels=definition.panels,
-        targets=definition.targets,
-        places=definition.places,
-        masking=definition.masking,
-    )
+    return replace(definition, **{name: getattr(_PLAIN, name) for name in _NOT_OF_THE_FLOOR})
 
 
 class Composer:

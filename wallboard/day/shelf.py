@@ -9,9 +9,9 @@ from datetime import date
 import msgspec
 
 from wallboard.day.kept import DAY_KEPT, Kept, sheet_of
-from wallboard.intake import Locate
 from wallboard.journal import Entry
 from wallboard.journal.archive import Archive
+from wallboard.remarks import Locate
 
 _HELD = 16
 

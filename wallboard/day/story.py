@@ -12,12 +12,12 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from wallboard.arrivals import sample
 from wallboard.board import Board
 from wallboard.bodies import Body, Unreadable, decode
 from wallboard.calls import Call
 from wallboard.day.rows import CallRow, row_of
 from wallboard.events import AnyEvent
-from wallboard.intake import sample
 from wallboard.journal import Delivery, Entry
 from wallboard.journal.archive import Archive
 from wallboard.parse import Reader, Unrecognised, type_of

@@ -17,9 +17,10 @@ from typing import Any
 import msgspec
 
 from wallboard.access.visitors import Role, Visitor
-from wallboard.intake import Heed, Intake
+from wallboard.intake import Intake
 from wallboard.journal import JournalUnavailable
 from wallboard.people import accounts, keys, sessions
+from wallboard.remarks import Heed
 
 NOTED, FAILED = "audit_noted", "audit_failed"
 KEPT = 2_000

@@ -8,7 +8,7 @@ from starlette.requests import Request
 
 from wallboard.access.visitors import AT_THE_MACHINE, Role, Visitor
 from wallboard.clock import Clock
-from wallboard.intake import Heed, Intake, heard_by_all
+from wallboard.intake import Intake
 from wallboard.people import accounts as kept
 from wallboard.people.accounts import Accounts
 from wallboard.people.audit import Audit
@@ -16,6 +16,7 @@ from wallboard.people.cookies import Cookies
 from wallboard.people.keys import Keys
 from wallboard.people.secret import Secret
 from wallboard.people.sessions import Sessions
+from wallboard.remarks import Heed, heard_by_all
 
 
 class People:
