@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from wallboard import views
-from wallboard.__main__ import COLLECT_AFTER
 from wallboard.application import TEMPLATES
 from wallboard.board import Board
 from wallboard.boards.definitions import Definition, Targets
@@ -19,6 +18,7 @@ from wallboard.look import Look
 from wallboard.parse import Reader
 from wallboard.render import Renderer
 from wallboard.rules import Rules
+from wallboard.serving import COLLECT_AFTER
 from wallboard.tiles import Composers
 
 ZONE = ZoneInfo("UTC")

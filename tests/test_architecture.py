@@ -219,6 +219,7 @@ ORDER = [
     "connection",
     "server",
     "workers",
+    "serving",
 ]
 PACKAGES = {"access", "boards", "callbacks", "day", "now", "people", "tv"}
 OUTSIDE = {"__init__", "__main__", "replay", "sender", "demo", *PACKAGES}

@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import gc
-import os
 import secrets
 import signal
-import socket
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from datetime import date, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 import msgspec
-import uvicorn
 
-from wallboard import __version__, control, replay, sender, simulator, workers
-from wallboard.application import create_app, settings_or_exit
+from wallboard import __version__, control, replay, sender, serving, simulator
+from wallboard.application import settings_or_exit
 from wallboard.choices import rules_of
 from wallboard.clock import Clock
-from wallboard.connection import Connection, prepare
 from wallboard.demo import Feeding, addresses_of
 from wallboard.erasing import NoNumber
 from wallboard.forgetting import erase_offline
@@ -35,20 +28,11 @@ from wallboard.journal.engines import Engine, engine_of
 from wallboard.parse import Reader
 from wallboard.people.operating import NoAccount, address_of, link_offline
 from wallboard.refold import Question
-from wallboard.server import Server
 from wallboard.settings import Settings, SettingsError, read_settings
 from wallboard.snapshots import made_ahead
 
-KEEP_ALIVE_SECONDS = 95
 SNAPSHOT_SECONDS = 180
 """A release waits no longer for what only saves its processes work."""
-FAREWELL_SECONDS = 3
-COLLECT_AFTER = (10_000, 5, 20)
-"""Thousands of streams are a million objects, and looking through all of them stops everything: once a million
-new ones. Never would keep what streams leave behind when they end, some hundred objects each, in cycles."""
-SWITCH_SECONDS = 0.0005
-"""A busy loop gives way to the journal's thread after this long; it asks some ten times a commit. With Python's 5 ms
-a webhook waited 600 ms while thousands of screens connected. docs/decisions/2026-11-24-slow-and-greedy-clients.md"""
 
 TOKEN_VARIABLE = "WALLBOARD_PBX_TOKEN"
 TOKEN_HELP = f"One of its WALLBOARD_PBX_TOKENS; or in the variable {TOKEN_VARIABLE}, which no list of processes shows."
@@ -65,11 +49,11 @@ def main() -> None:
 @click.option("--port", type=int, help="Port to listen on (setting PORT).")
 @click.option("--workers", "count", type=click.IntRange(min=1),
               help="Processes (setting WEB_CONCURRENCY); more than one needs PostgreSQL.")  # fmt: skip
-@click.option("--keep-alive", type=int, default=KEEP_ALIVE_SECONDS, show_default=True, help="Seconds.")
+@click.option("--keep-alive", type=int, default=serving.KEEP_ALIVE_SECONDS, show_default=True, help="Seconds.")
 def serve(host: str | None, port: int | None, count: int | None, keep_alive: int) -> None:
     """Start the board: the production start, which the Procfile uses too."""
     given: dict[str, Any] = {"host": host, "port": port, "web_concurrency": count}
-    _serve(settings_or_exit(**{name: value for name, value in given.items() if value is not None}), keep_alive)
+    serving.run(settings_or_exit(**{name: value for name, value in given.items() if value is not None}), keep_alive)
 
 
 @main.command()
@@ -98,7 +82,7 @@ def demo(agents: int, speed: float, seed: int, port: int | None) -> None:
         command = [sys.executable, "-m", "wallboard", "simulate", "--url", url, *floor]
         feeding = Feeding(command, {TOKEN_VARIABLE: token}, url, addresses_of(url, api_token))
         try:
-            _serve(settings, KEEP_ALIVE_SECONDS, feeding.start)
+            serving.run(settings, serving.KEEP_ALIVE_SECONDS, feeding.start)
         finally:
             feeding.stop()
 
@@ -260,84 +244,16 @@ def _settings_or_exit() -> Settings:
     try:
         return read_settings()
     except SettingsError as error:
-        click.echo(str(error), err=True)
-        raise SystemExit(2) from None
+        _end(str(error))
 
 
 def _post(run: Any) -> None:
     try:
         asyncio.run(run)
     except (sender.SenderError, replay.CallListError) as error:
-        click.echo(str(error), err=True)
-        raise SystemExit(2) from None
+        _end(str(error))
     except KeyboardInterrupt:
         raise SystemExit(130) from None
-
-
-def _serve(settings: Settings, keep_alive: int, started: Any = None) -> None:
-    listening = _listen(settings)
-    click.echo(f"wallboard {__version__} listens on http://{settings.host}:{settings.port}")
-    sys.stdout.flush()  # or every process that is forked says it once more
-    if started is not None:
-        started()
-    work = partial(_work, settings, listening, keep_alive)
-    if settings.web_concurrency == 1:
-        work()
-        return
-    workers.run(settings.web_concurrency, work)
-
-
-def _work(settings: Settings, listening: socket.socket, keep_alive: int) -> None:
-    """One server process, on a socket that others may listen on as well."""
-    gc.set_threshold(*COLLECT_AFTER)
-    sys.setswitchinterval(SWITCH_SECONDS)
-    app = create_app(settings)
-    config = uvicorn.Config(
-        app,
-        http=Connection,
-        ws="none",
-        loop="uvloop",
-        log_config=None,  # logs.py
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_keep_alive=keep_alive,
-        timeout_graceful_shutdown=FAREWELL_SECONDS,
-    )
-    door, shut = _operators_door(engine_of(settings.database_url))
-
-    def ended() -> None:
-        shut()
-        if (app.state.journal.has_parted or app.state.starts_anew) and settings.web_concurrency == 1:
-            os.execv(sys.executable, [sys.executable, "-m", "wallboard", *sys.argv[1:]])
-
-    Server(config, ended).run(sockets=[listening, *([door] if door else [])])
-
-
-def _operators_door(engine: Engine) -> tuple[socket.socket | None, Callable[[], None]]:
-    """Where commands reach this server, and what shuts it; `None` where they write beside it."""
-    if engine.path is None:
-        return None, lambda: None
-    door = control.listen(engine.path)
-    return door, partial(control.remove, engine.path, door)
-
-
-def _listen(settings: Settings) -> socket.socket:
-    """The listening socket; one message and exit status 2 if the address cannot be had."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((settings.host, settings.port))
-    except OSError as error:
-        click.echo(
-            f"HOST, PORT: cannot listen on {settings.host}:{settings.port}: {error.strerror or error}.\n"
-            "  Stop what listens there, or set PORT to a free one.",
-            err=True,
-        )
-        raise SystemExit(2) from None
-    prepare(listening)
-    return listening
 
 
 if __name__ == "__main__":
