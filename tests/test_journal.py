@@ -5,48 +5,17 @@ from __future__ import annotations
 import asyncio
 import shutil
 import sqlite3
-from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
-from wallboard.journal import EVENTS_LOST, Delivery, Entry, JournalError, JournalUnavailable, sqlite
+from tests.journals import delivery, nothing, with_journal
+from wallboard.journal import EVENTS_LOST, Entry, JournalError, JournalUnavailable, sqlite
 from wallboard.journal.custody import Custody
 from wallboard.journal.sqlite import SqliteJournal, check
 
 REFUSE = "CREATE TRIGGER refuse BEFORE INSERT ON deliveries BEGIN SELECT RAISE(ABORT, 'refused'); END"
-NOW = datetime(2026, 11, 24, 1, 2, 3, 456789, tzinfo=UTC)
-
-
-def delivery(body: bytes, **more: Any) -> Delivery:
-    return Delivery(received_at=NOW, body=body, **more)
-
-
-def with_journal(path: Path, use: Callable[[SqliteJournal, list[Entry]], Awaitable[None]]) -> list[Entry]:
-    """Opens a journal, lets `use` work with it, and returns every entry that was applied."""
-    applied: list[Entry] = []
-
-    def apply(entry: Entry) -> int:
-        applied.append(entry)
-        return entry.sequence * 10
-
-    async def run() -> None:
-        journal = SqliteJournal(path)
-        await journal.open(apply)
-        try:
-            await use(journal, applied)
-        finally:
-            await journal.close()
-
-    asyncio.run(run())
-    return applied
-
-
-async def nothing(journal: SqliteJournal, applied: list[Entry]) -> None:
-    return None
 
 
 def test_a_reader_that_stays_for_long_hinders_neither_the_way_back_nor_a_start(tmp_path: Path) -> None:
@@ -76,9 +45,9 @@ def test_a_reader_that_stays_for_long_hinders_neither_the_way_back_nor_a_start(t
             shutil.copy(f"{path}{suffix}", f"{crashed}{suffix}")
         reader.close()
 
-    first = with_journal(path, use)
+    first = with_journal(SqliteJournal(path), use)
     reader = reader_of(crashed)
-    assert with_journal(crashed, nothing) == first
+    assert with_journal(SqliteJournal(crashed), nothing) == first
     reader.close()
 
 
@@ -87,12 +56,12 @@ def test_only_one_may_hold_the_journal(tmp_path: Path) -> None:
         with pytest.raises(JournalError, match="another wallboard"):
             check(tmp_path / "j.db")
 
-    with_journal(tmp_path / "j.db", use)
+    with_journal(SqliteJournal(tmp_path / "j.db"), use)
     check(tmp_path / "j.db")
 
 
 def test_the_database_is_in_wal_mode_with_full_synchronisation(tmp_path: Path) -> None:
-    with_journal(tmp_path / "j.db", nothing)
+    with_journal(SqliteJournal(tmp_path / "j.db"), nothing)
     connection = sqlite3.connect(tmp_path / "j.db")
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     connection.close()
@@ -125,8 +94,8 @@ def test_what_is_deleted_under_it_is_put_back_before_the_next_acknowledgement(
         with pytest.raises(JournalError, match="another wallboard"):
             check(path)
 
-    with_journal(path, use)
-    assert [entry.delivery.body for entry in with_journal(path, nothing)] == bodies
+    with_journal(SqliteJournal(path), use)
+    assert [entry.delivery.body for entry in with_journal(SqliteJournal(path), nothing)] == bodies
 
 
 def test_a_folder_that_is_deleted_under_it_is_put_back_though_nothing_comes(tmp_path: Path) -> None:
@@ -140,8 +109,8 @@ def test_a_folder_that_is_deleted_under_it_is_put_back_though_nothing_comes(tmp_
                 await asyncio.sleep(0.05)
         await journal.append(delivery(b"2"))
 
-    with_journal(path, use)
-    assert [entry.delivery.body for entry in with_journal(path, nothing)] == [b"1", b"2"]
+    with_journal(SqliteJournal(path), use)
+    assert [entry.delivery.body for entry in with_journal(SqliteJournal(path), nothing)] == [b"1", b"2"]
 
 
 def test_what_takes_its_place_gives_way(tmp_path: Path) -> None:
@@ -153,8 +122,8 @@ def test_what_takes_its_place_gives_way(tmp_path: Path) -> None:
         (tmp_path / "other").replace(path)
         await journal.append(delivery(b"2"))
 
-    with_journal(path, use)
-    assert [entry.delivery.body for entry in with_journal(path, nothing)] == [b"1", b"2"]
+    with_journal(SqliteJournal(path), use)
+    assert [entry.delivery.body for entry in with_journal(SqliteJournal(path), nothing)] == [b"1", b"2"]
 
 
 def test_no_event_is_acknowledged_while_what_was_deleted_cannot_be_put_back(tmp_path: Path) -> None:
@@ -174,8 +143,8 @@ def test_no_event_is_acknowledged_while_what_was_deleted_cannot_be_put_back(tmp_
         assert journal.trouble is None
         assert [entry.delivery.body for entry in applied] == [b"1", b"2", b"3"]
 
-    first = with_journal(path, use)
-    assert with_journal(path, nothing) == first
+    first = with_journal(SqliteJournal(path), use)
+    assert with_journal(SqliteJournal(path), nothing) == first
 
 
 def test_a_lock_that_cannot_be_put_back_for_now_is_put_back_later(tmp_path: Path) -> None:
@@ -191,7 +160,7 @@ def test_a_lock_that_cannot_be_put_back_for_now_is_put_back_later(tmp_path: Path
         obstacle.rmdir()
         assert await journal.append(delivery(b"3")) == 30
 
-    with_journal(path, use)
+    with_journal(SqliteJournal(path), use)
 
 
 def test_a_witness_that_cannot_be_put_back_costs_no_descriptors(tmp_path: Path) -> None:
@@ -210,7 +179,7 @@ def test_a_witness_that_cannot_be_put_back_costs_no_descriptors(tmp_path: Path) 
         taken_away(path, ".witness")
         await journal.append(delivery(b"3"))
 
-    with_journal(path, use)
+    with_journal(SqliteJournal(path), use)
 
 
 def test_a_second_server_that_has_taken_the_place_is_not_written_over(tmp_path: Path) -> None:
@@ -226,8 +195,8 @@ def test_a_second_server_that_has_taken_the_place_is_not_written_over(tmp_path: 
             await journal.append(delivery(b"2"))
         await second.close()
 
-    with_journal(path, use)
-    assert [entry.delivery.body for entry in with_journal(path, nothing)] == [b"theirs"]
+    with_journal(SqliteJournal(path), use)
+    assert [entry.delivery.body for entry in with_journal(SqliteJournal(path), nothing)] == [b"theirs"]
 
 
 def test_a_second_server_that_came_and_went_is_not_written_over(tmp_path: Path) -> None:
@@ -245,8 +214,8 @@ def test_a_second_server_that_came_and_went_is_not_written_over(tmp_path: Path) 
                 await journal.append(delivery(b"2"))
             check(path)
 
-    with_journal(path, use)
-    assert [entry.delivery.body for entry in with_journal(path, nothing)] == [b"theirs"]
+    with_journal(SqliteJournal(path), use)
+    assert [entry.delivery.body for entry in with_journal(SqliteJournal(path), nothing)] == [b"theirs"]
 
 
 def test_an_end_that_is_lost_while_it_runs_is_told_at_once(tmp_path: Path) -> None:
@@ -268,7 +237,7 @@ def test_an_end_that_is_lost_while_it_runs_is_told_at_once(tmp_path: Path) -> No
         assert [entry.delivery.remark for entry in applied] == [None, None, EVENTS_LOST, None]
         assert journal.epoch != epoch
 
-    with_journal(path, use)
+    with_journal(SqliteJournal(path), use)
 
 
 def test_a_mended_journal_that_had_not_yet_taken_its_place_takes_it(tmp_path: Path) -> None:
@@ -277,11 +246,11 @@ def test_a_mended_journal_that_had_not_yet_taken_its_place_takes_it(tmp_path: Pa
     async def use(journal: SqliteJournal, applied: list[Entry]) -> None:
         await journal.append(delivery(b"1"))
 
-    with_journal(path, use)
+    with_journal(SqliteJournal(path), use)
     shutil.copy(path, f"{path}.complete")
     path.write_bytes(b"what stood there before")
     Path(f"{path}-wal").write_bytes(b"and its WAL, which must not be replayed into the new file")
-    assert [entry.delivery.body for entry in with_journal(path, nothing)] == [b"1"]
+    assert [entry.delivery.body for entry in with_journal(SqliteJournal(path), nothing)] == [b"1"]
 
 
 @pytest.mark.parametrize("copied", [True, False], ids=["a copy", "no database"])
@@ -298,9 +267,9 @@ def test_a_copy_left_behind_long_ago_does_not_take_its_place(tmp_path: Path, cop
             Path(f"{path}.complete").write_bytes(b"no database at all")
         await journal.append(delivery(b"2"))
 
-    with_journal(path, first)
-    with_journal(path, second)
-    assert [entry.delivery.body for entry in with_journal(path, nothing)] == [b"1", b"2"]
+    with_journal(SqliteJournal(path), first)
+    with_journal(SqliteJournal(path), second)
+    assert [entry.delivery.body for entry in with_journal(SqliteJournal(path), nothing)] == [b"1", b"2"]
     assert Path(f"{path}.outdated").exists()
 
 
@@ -310,7 +279,7 @@ def test_a_start_that_fails_can_be_tried_again(tmp_path: Path) -> None:
     async def use(journal: SqliteJournal, applied: list[Entry]) -> None:
         await journal.append(delivery(b"1"))
 
-    with_journal(path, use)
+    with_journal(SqliteJournal(path), use)
     holder = sqlite3.connect(path, isolation_level=None)
     holder.execute("BEGIN EXCLUSIVE")
     applied: list[bytes] = []
@@ -346,7 +315,7 @@ def test_what_keeps_the_journal_from_being_opened_again_is_logged_once(tmp_path:
 def test_a_start_that_fails_after_the_lock_was_taken_lets_go_of_it(tmp_path: Path) -> None:
     """The notes cannot be read; a start tried again must not find its own lock."""
     path = tmp_path / "j.db"
-    with_journal(path, nothing)
+    with_journal(SqliteJournal(path), nothing)
 
     class Blind(Custody):
         def notes(self) -> dict[str, str]:

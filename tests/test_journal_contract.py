@@ -6,24 +6,18 @@ import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
 import psycopg
 import pytest
 
+from tests.journals import delivery, nothing, soon, with_journal
 from wallboard.journal import Delivery, Entry, Journal, JournalUnavailable
 from wallboard.journal.engines import journal_at
 from wallboard.journal.migrations import STEPS
 from wallboard.journal.postgres_rows import APPENDING, INSERT, columns
 from wallboard.journal.rows import to_row
-
-NOW = datetime(2026, 11, 24, 1, 2, 3, 456789, tzinfo=UTC)
-
-
-def delivery(body: bytes, **more: Any) -> Delivery:
-    return Delivery(received_at=NOW, body=body, **more)
 
 
 class Engine(Protocol):
@@ -109,34 +103,9 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Engine:
 Use = Callable[[Journal, list[Entry]], Awaitable[None]]
 
 
-def with_journal(engine: Engine, use: Use, after: int = 0) -> list[Entry]:
-    """Opens a journal, lets `use` work with it, and returns every entry that was applied."""
-    applied: list[Entry] = []
-
-    def apply(entry: Entry) -> int:
-        applied.append(entry)
-        return entry.sequence * 10
-
-    async def run() -> None:
-        journal = journal_at(engine.url)
-        await journal.open(apply, after)
-        try:
-            await use(journal, applied)
-        finally:
-            await journal.close()
-
-    asyncio.run(run())
-    return applied
-
-
-async def nothing(journal: Journal, applied: list[Entry]) -> None:
-    return None
-
-
-async def soon(condition: Callable[[], bool], within: float = 5) -> None:
-    async with asyncio.timeout(within):
-        while not condition():
-            await asyncio.sleep(0.02)
+def with_engine(engine: Engine, use: Use, after: int = 0) -> list[Entry]:
+    """Opens its journal, lets `use` work with it, and returns every entry that was applied."""
+    return with_journal(journal_at(engine.url), use, after)
 
 
 def test_what_was_appended_is_replayed_in_order_byte_for_byte(engine: Engine) -> None:
@@ -147,8 +116,8 @@ def test_what_was_appended_is_replayed_in_order_byte_for_byte(engine: Engine) ->
         assert results == [10 * n for n in range(1, 201)], "append returns what apply made of its entry"
         assert journal.head == 200
 
-    first = with_journal(engine, use)
-    again = with_journal(engine, nothing)
+    first = with_engine(engine, use)
+    again = with_engine(engine, nothing)
     assert first == again
     assert [entry.delivery.body for entry in again] == bodies
     assert again[0].delivery == delivery(bodies[0], meaning="m", refusal="r")
@@ -164,7 +133,7 @@ def test_nothing_is_applied_before_it_is_committed(engine: Engine) -> None:
         await journal.append(delivery(b"[]"))
         assert journal.trouble is None
 
-    with_journal(engine, use)
+    with_engine(engine, use)
 
 
 def test_a_refusal_comes_within_a_second(engine: Engine) -> None:
@@ -174,7 +143,7 @@ def test_a_refusal_comes_within_a_second(engine: Engine) -> None:
                 with pytest.raises(JournalUnavailable):
                     await journal.append(delivery(b"{}"))
 
-    with_journal(engine, use)
+    with_engine(engine, use)
 
 
 def test_the_trouble_ends_by_itself_though_nothing_comes(engine: Engine) -> None:
@@ -183,7 +152,7 @@ def test_the_trouble_ends_by_itself_though_nothing_comes(engine: Engine) -> None
             await journal.append(delivery(b"{}"))
         await soon(lambda: journal.trouble is None)
 
-    with_journal(engine, use)
+    with_engine(engine, use)
 
 
 def test_a_failed_write_leaves_no_gap_and_the_next_one_goes_on(engine: Engine) -> None:
@@ -194,8 +163,8 @@ def test_a_failed_write_leaves_no_gap_and_the_next_one_goes_on(engine: Engine) -
         await journal.append(delivery(b"3"))
         assert journal.trouble is None
 
-    with_journal(engine, use)
-    assert [(entry.sequence, entry.delivery.body) for entry in with_journal(engine, nothing)] == [(1, b"1"), (2, b"3")]
+    with_engine(engine, use)
+    assert [(entry.sequence, entry.delivery.body) for entry in with_engine(engine, nothing)] == [(1, b"1"), (2, b"3")]
 
 
 def test_a_commit_that_failed_but_stands_is_applied_and_the_next_one_goes_on(engine: Engine) -> None:
@@ -207,8 +176,8 @@ def test_a_commit_that_failed_but_stands_is_applied_and_the_next_one_goes_on(eng
         assert await journal.append(delivery(b"3")) == 30
         assert [entry.sequence for entry in applied] == [1, 2, 3]
 
-    first = with_journal(engine, use)
-    assert [entry.sequence for entry in first] == [entry.sequence for entry in with_journal(engine, nothing)]
+    first = with_engine(engine, use)
+    assert [entry.sequence for entry in first] == [entry.sequence for entry in with_engine(engine, nothing)]
 
 
 def test_what_cannot_be_written_at_all_does_not_end_the_writer(engine: Engine) -> None:
@@ -218,14 +187,14 @@ def test_what_cannot_be_written_at_all_does_not_end_the_writer(engine: Engine) -
         assert await journal.append(delivery(b"2")) == 10
         assert journal.trouble is None
 
-    with_journal(engine, use)
+    with_engine(engine, use)
 
 
 def test_text_that_no_database_likes_is_taken_and_every_replay_is_told_the_same(engine: Engine) -> None:
     async def use(journal: Journal, applied: list[Entry]) -> None:
         await journal.append(delivery(b"\0\xff'\\", meaning="a\0b", refusal="'\\ \U0001f600"))
 
-    assert with_journal(engine, use) == with_journal(engine, nothing)
+    assert with_engine(engine, use) == with_engine(engine, nothing)
 
 
 def test_large_bodies_are_taken(engine: Engine) -> None:
@@ -235,8 +204,8 @@ def test_large_bodies_are_taken(engine: Engine) -> None:
         for few in range(0, 40, 8):
             await asyncio.gather(*(journal.append(delivery(body)) for body in bodies[few : few + 8]))
 
-    with_journal(engine, use)
-    assert [entry.delivery.body for entry in with_journal(engine, nothing)] == bodies
+    with_engine(engine, use)
+    assert [entry.delivery.body for entry in with_engine(engine, nothing)] == bodies
 
 
 def test_it_can_be_followed_from_a_sequence_number(engine: Engine) -> None:
@@ -247,9 +216,9 @@ def test_it_can_be_followed_from_a_sequence_number(engine: Engine) -> None:
     async def go_on(journal: Journal, applied: list[Entry]) -> None:
         await journal.append(delivery(b"4"))
 
-    with_journal(engine, write)
-    assert [entry.delivery.body for entry in with_journal(engine, go_on, after=2)] == [b"3", b"4"]
-    assert len(with_journal(engine, nothing)) == 4
+    with_engine(engine, write)
+    assert [entry.delivery.body for entry in with_engine(engine, go_on, after=2)] == [b"3", b"4"]
+    assert len(with_engine(engine, nothing)) == 4
 
 
 def test_what_is_decided_is_appended_and_a_decision_against_it_appends_nothing(engine: Engine) -> None:
@@ -258,7 +227,7 @@ def test_what_is_decided_is_appended_and_a_decision_against_it_appends_nothing(e
         assert await journal.decide(lambda: delivery(b"%d" % len(applied))) == 10
         assert [entry.delivery.body for entry in applied] == [b"0"]
 
-    with_journal(engine, use)
+    with_engine(engine, use)
 
 
 def test_notes_are_kept(engine: Engine) -> None:
@@ -269,8 +238,8 @@ def test_notes_are_kept(engine: Engine) -> None:
     async def read(journal: Journal, applied: list[Entry]) -> None:
         assert journal.noted("refused") == "2"
 
-    with_journal(engine, write)
-    with_journal(engine, read)
+    with_engine(engine, write)
+    with_engine(engine, read)
 
 
 def test_a_closed_journal_takes_nothing(engine: Engine) -> None:
@@ -279,7 +248,7 @@ def test_a_closed_journal_takes_nothing(engine: Engine) -> None:
         with pytest.raises(JournalUnavailable):
             await journal.append(delivery(b"{}"))
 
-    with_journal(engine, use)
+    with_engine(engine, use)
 
 
 def test_the_history_keeps_its_name(engine: Engine) -> None:
@@ -288,13 +257,13 @@ def test_the_history_keeps_its_name(engine: Engine) -> None:
     async def read(journal: Journal, applied: list[Entry]) -> None:
         names.append(journal.epoch)
 
-    with_journal(engine, read)
-    with_journal(engine, read)
+    with_engine(engine, read)
+    with_engine(engine, read)
     assert names[0] is not None
     assert names[0] == names[1]
 
 
 def test_the_tables_are_of_the_last_version(database: str) -> None:
-    with_journal(PostgreSql(database), nothing)
+    with_engine(PostgreSql(database), nothing)
     with psycopg.connect(database) as connection:
         assert connection.execute("SELECT max(version) FROM wallboard_schema").fetchone() == (len(STEPS),)

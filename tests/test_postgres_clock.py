@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.faults import Faults
+from tests.journals import NOW, delivery, soon
 from tests.postgres import Postgres, running
-from tests.test_journal_contract import NOW, delivery
 from wallboard.board import Board
 from wallboard.clock import Clock
 from wallboard.intake import Intake
@@ -122,12 +122,6 @@ class Floor:
         return abs((self.clock.now() - there).total_seconds())
 
 
-async def soon(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not condition():
-            await asyncio.sleep(0.05)
-
-
 @pytest.mark.parametrize("seconds", [HOUR, -HOUR])
 def test_a_step_of_the_databases_clock_is_told_once(stepping: tuple[Postgres, Faults], seconds: float) -> None:
     own, faults = stepping
@@ -146,7 +140,7 @@ def test_a_step_of_the_databases_clock_is_told_once(stepping: tuple[Postgres, Fa
                 await asyncio.sleep(0.1)
 
         tickers = [asyncio.create_task(ticking(floor)) for floor in floors]
-        await soon(lambda: all(floor.off(datetime.now(UTC) + there) < 1 for floor in floors))
+        await soon(lambda: all(floor.off(datetime.now(UTC) + there) < 1 for floor in floors), within=10)
         late = Floor(url)
         await late.intake.open()
         assert late.off(datetime.now(UTC) + there) < 1

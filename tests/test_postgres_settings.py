@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 import psycopg
 import pytest
 
+from tests.journals import NOW, delivery, nothing, soon, with_journal
 from tests.postgres import PASSWORD, Postgres
 from wallboard.journal import EVENTS_LOST, Delivery, Entry, Journal, JournalError, JournalUnavailable
 from wallboard.journal import postgres_link as links
@@ -21,39 +20,6 @@ from wallboard.journal.postgres_check import check, migrated
 from wallboard.journal.postgres_rows import INSERT, columns
 from wallboard.journal.rows import to_row
 from wallboard.journal.soundness import Loss
-
-NOW = datetime(2026, 11, 24, 1, 2, 3, 456789, tzinfo=UTC)
-Use = Callable[[Journal, list[Entry]], Awaitable[None]]
-
-
-def delivery(body: bytes) -> Delivery:
-    return Delivery(received_at=NOW, body=body)
-
-
-def with_journal(url: str, use: Use) -> list[Entry]:
-    """Opens a journal, lets `use` work with it, and returns every entry that was applied."""
-    applied: list[Entry] = []
-
-    async def run() -> None:
-        journal = journal_at(url)
-        await journal.open(applied.append)
-        try:
-            await use(journal, applied)
-        finally:
-            await journal.close()
-
-    asyncio.run(run())
-    return applied
-
-
-async def soon(condition: Callable[[], bool], within: float = 8) -> None:
-    async with asyncio.timeout(within):
-        while not condition():
-            await asyncio.sleep(0.02)
-
-
-async def nothing(journal: Journal, applied: list[Entry]) -> None:
-    return None
 
 
 async def three(journal: Journal, applied: list[Entry]) -> None:
@@ -70,7 +36,7 @@ def refusal(url: str) -> str:
         check(url)
     assert not refused.value.is_passing, "it would be waited for in vain"
     with pytest.raises(JournalError):
-        with_journal(url, nothing)
+        with_journal(journal_at(url), nothing)
     return str(refused.value)
 
 
@@ -107,7 +73,7 @@ def test_a_role_that_may_make_no_tables_is_told_so_and_works_once_it_may(
     postgres.do(f"GRANT CREATE, USAGE ON SCHEMA public TO {name}", database=name_of(database))
     check(url)
     assert migrated(url)
-    assert len(with_journal(url, three)) == 3
+    assert len(with_journal(journal_at(url), three)) == 3
     postgres.do(f"REVOKE INSERT ON deliveries FROM {name}", database=name_of(database))
     with pytest.raises(JournalError, match="may not make or use the wallboard's tables"):
         check(url)
@@ -152,7 +118,7 @@ def test_the_servers_own_settings_change_nothing(postgres: Postgres, database: s
                 (one if body.startswith(b"a") else other).append(Delivery(received_at=NOW, body=body, meaning="€"))
                 for body in bodies
             ))  # fmt: skip
-            await soon(lambda: one.head == other.head == len(bodies))
+            await soon(lambda: one.head == other.head == len(bodies), within=8)
             assert heard[0] == heard[1]
             assert {entry.delivery.body for entry in heard[0]} == bodies
             assert {entry.delivery.meaning for entry in heard[0]} == {"€"}
@@ -160,7 +126,7 @@ def test_the_servers_own_settings_change_nothing(postgres: Postgres, database: s
             connected = f"SELECT pid FROM pg_stat_activity WHERE {ours} ORDER BY pid"
             before = postgres.do(connected, name_of(database))
             began = time.monotonic()
-            await soon(lambda: time.monotonic() > began + 0.6)  # twice as long as an idle session may last
+            await soon(lambda: time.monotonic() > began + 0.6, within=8)  # twice as long as an idle session may last
             assert postgres.do(connected, name_of(database)) == before != []
         finally:
             await one.close()
@@ -176,18 +142,18 @@ def test_the_servers_own_settings_change_nothing(postgres: Postgres, database: s
 def test_a_changed_entry_is_a_loss_where_it_stands_and_the_others_are_applied(
     postgres: Postgres, database: str, change: str
 ) -> None:
-    with_journal(database, three)
+    with_journal(journal_at(database), three)
     postgres.do(f"UPDATE deliveries SET {change} WHERE sequence = 2", database=name_of(database))
 
     async def four(journal: Journal, applied: list[Entry]) -> None:
         await journal.append(delivery(b"four"))
 
-    applied = with_journal(database, four)
+    applied = with_journal(journal_at(database), four)
     assert [entry.delivery.body for entry in applied if entry.sequence != 2] == [b"one", b"three", b"four"]
     lost = applied[1].delivery
     assert (lost.remark, lost.received_at) == (EVENTS_LOST, NOW)
     assert msgspec.json.decode(lost.body, type=Loss).ranges == [(2, 2)]
-    assert with_journal(database, nothing) == applied, "it is told the same at every start"
+    assert with_journal(journal_at(database), nothing) == applied, "it is told the same at every start"
 
 
 def test_what_somebody_else_wrote_does_not_stop_who_follows(postgres: Postgres, database: str) -> None:
@@ -197,10 +163,10 @@ def test_what_somebody_else_wrote_does_not_stop_who_follows(postgres: Postgres, 
             "INSERT INTO deliveries VALUES (4, 9223372036854775807, 2, '', NULL, NULL, 'x', 'events_purged')",
             database=name_of(database),
         )
-        await soon(lambda: journal.head == 4)
+        await soon(lambda: journal.head == 4, within=8)
         await journal.append(delivery(b"five"))
 
-    bodies = [entry.delivery.body for entry in with_journal(database, use)]
+    bodies = [entry.delivery.body for entry in with_journal(journal_at(database), use)]
     assert bodies[4] == b"five"
 
 
@@ -215,9 +181,9 @@ def test_a_process_that_is_far_behind_reads_in_chunks_before_it_takes_anything(d
             connection.execute(INSERT, columns(many))
         with pytest.raises(JournalUnavailable, match="catching up"):
             await journal.append(delivery(b"new"))
-        await soon(lambda: journal.head == 12_000)
+        await soon(lambda: journal.head == 12_000, within=8)
         await journal.append(delivery(b"new"))
         assert journal.trouble is None
 
-    applied: list[Any] = with_journal(database, use)
+    applied: list[Any] = with_journal(journal_at(database), use)
     assert [entry.sequence for entry in applied] == list(range(1, 12_002))

@@ -10,16 +10,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, ClassVar
 
 from wallboard.journal import Entry
-from wallboard.journal.rows import COLUMNS, Row, to_entry
+from wallboard.journal.rows import COLUMNS, Row, to_entry, to_microseconds
 
 _CHUNK = 2_000
 _SCANNED = 20_000
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 _ENDS = "SELECT coalesce(min(sequence), 0), coalesce(max(sequence), -1) FROM deliveries"
 _NEXT = "SELECT sequence, received_at FROM deliveries WHERE sequence >= ? ORDER BY sequence LIMIT 1"
 _ALL = f"SELECT {COLUMNS} FROM deliveries WHERE sequence >= ? AND sequence < ? ORDER BY sequence LIMIT ?"
@@ -83,7 +81,7 @@ class Archive(ABC):
 
 def _position(ask: Ask, at: datetime) -> int:
     """The sequence of the first entry received at `at` or later; past the last where there is none."""
-    wanted = (at - _EPOCH) // _MICROSECOND
+    wanted = to_microseconds(at)
     low, last = ask(_ENDS, ())[0]
     high = last + 1
     while low < high:

@@ -59,9 +59,9 @@ def size(path: Path) -> int:
 
 def complete(path: Path) -> None:
     """Calls the unfinished copy complete: from here on every start will `adopt` it."""
-    _synchronise(beside(path, "unfinished"))
+    synchronise(beside(path, "unfinished"))
     os.replace(beside(path, "unfinished"), beside(path, "complete"))
-    _synchronise(path.parent)
+    synchronise(path.parent)
 
 
 def adopt(path: Path, witnessed: int) -> None:
@@ -79,7 +79,7 @@ def adopt(path: Path, witnessed: int) -> None:
     for suffix in _COMPANIONS:
         Path(f"{path}{suffix}").unlink(missing_ok=True)
     os.replace(copy, path)
-    _synchronise(path.parent)
+    synchronise(path.parent)
 
 
 def _head_of(copy: Path) -> int:
@@ -100,7 +100,8 @@ def write_again(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _synchronise(path: Path) -> None:
+def synchronise(path: Path) -> None:
+    """A file's bytes, or a folder's names: a new name in a folder is durable only with the folder."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

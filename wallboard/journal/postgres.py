@@ -271,6 +271,6 @@ def _future() -> asyncio.Future[Any]:
 async def _name_history(connection: AsyncConnection[Any]) -> str:
     """The history's name, which the first process gives it."""
     await connection.execute(sql.FIRST_NOTE, sealed_note("epoch", secrets.token_hex(8)))
-    row = await (await connection.execute("SELECT value FROM notes WHERE name = 'epoch'")).fetchone()
+    row = await (await connection.execute(sql.NOTED, ("epoch",))).fetchone()
     assert row is not None
     return str(row[0])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -13,12 +13,12 @@ from wallboard.journal import EVENTS_LOST, EVENTS_PURGED, SCHEMA, Apply, Deliver
 from wallboard.journal import base as bases
 from wallboard.journal.base import FIRST, Base
 from wallboard.journal.postgres_jobs import Job
-from wallboard.journal.rows import Row, is_sealed, seal_of, to_entry
+from wallboard.journal.rows import Row, from_microseconds, is_sealed, seal_of, to_entry
 from wallboard.journal.soundness import Loss
 
 BEHIND = "the database has not what was written last"
 _CHANGED = "an entry has changed since it was written"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH = from_microseconds(0)
 log = structlog.get_logger()
 
 
@@ -66,7 +66,7 @@ class Applied:
         """When the last entry that can be believed was received; its own time may be what has changed."""
         if self._applied_at > _EPOCH or self.head_at is None:
             return self._applied_at
-        return _EPOCH + timedelta(microseconds=self.head_at)
+        return from_microseconds(self.head_at)
 
     def _heed(self, delivery: Delivery) -> None:
         """What another process has done to the history is told in the history."""

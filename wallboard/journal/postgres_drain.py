@@ -12,11 +12,10 @@ from psycopg import AsyncConnection
 
 from wallboard.journal import Delivery
 from wallboard.journal.postgres import PostgresJournal
-from wallboard.journal.postgres_rows import NOTE
+from wallboard.journal.postgres_rows import NOTE, NOTED
 from wallboard.journal.rows import sealed_note
 from wallboard.journal.spool import Kept
 
-_NOTED = b"SELECT value FROM notes WHERE name = %s"
 _FORGET = b"DELETE FROM notes WHERE name = %s"
 _STANDING = b"SELECT body FROM deliveries WHERE sequence > %s AND remark IS NULL AND body = ANY(%b::bytea[])"
 
@@ -25,7 +24,7 @@ async def put_once(journal: PostgresJournal, series: str, number: int, kept: Seq
     """Appends them in one commit, unless that was done already; JournalUnavailable."""
 
     async def put(connection: AsyncConnection[Any]) -> tuple[None, Sequence[Delivery]]:
-        row = await (await connection.execute(_NOTED, (_name(series),))).fetchone()
+        row = await (await connection.execute(NOTED, (_name(series),))).fetchone()
         if row is not None and int(row[0]) >= number:
             return None, []
         fresh = await _not_standing(connection, kept)

@@ -20,14 +20,12 @@ from wallboard.journal.postgres_archive import PostgresArchive
 from wallboard.journal.postgres_beginnings import PostgresBeginnings
 from wallboard.journal.postgres_check import check, migrated
 from wallboard.journal.postgres_commons import PostgresCommons
-from wallboard.journal.postgres_rows import NOTE
+from wallboard.journal.postgres_rows import NOTE, NOTED
 from wallboard.journal.postgres_upkeep import PostgresUpkeep
 from wallboard.journal.rows import sealed_note
 from wallboard.journal.spool import Spool
 from wallboard.journal.spooling import Spooling
 from wallboard.journal.upkeep import Upkeep
-
-_NOTED = b"SELECT value FROM notes WHERE name = %s"
 
 
 class PostgresEngine:
@@ -37,7 +35,7 @@ class PostgresEngine:
     path: Path | None = None
 
     def __init__(self, url: str, clock: Clock | None = None) -> None:
-        self.url = self._url = url
+        self.url = url
         self._archive = PostgresArchive(url)
         journal = PostgresJournal(url, clock)
         self.journal: Journal = journal
@@ -48,10 +46,10 @@ class PostgresEngine:
         self._journal = journal
 
     def check(self) -> None:
-        check(self._url)
+        check(self.url)
 
     def migrated(self) -> str:
-        return f"PostgreSQL's tables are at version {migrated(self._url)}"
+        return f"PostgreSQL's tables are at version {migrated(self.url)}"
 
     def deleted(self) -> tuple[int, bool]:
         with suppress(ArchiveUnreadable):
@@ -67,7 +65,7 @@ class PostgresEngine:
 
     async def add_up(self, name: str, by: int) -> int:
         async def add(connection: AsyncConnection[Any]) -> tuple[int, Sequence[Delivery]]:
-            row = await (await connection.execute(_NOTED, (name,))).fetchone()
+            row = await (await connection.execute(NOTED, (name,))).fetchone()
             total = by + (int(row[0]) if row else 0)
             await connection.execute(NOTE, sealed_note(name, str(total)))
             return total, []

@@ -3,32 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import msgspec
 
 from wallboard.clock import LEAST_STEP
 from wallboard.journal import Delivery
-from wallboard.journal.rows import SHAPE, Row
+from wallboard.journal.rows import COLUMNS, Row, from_microseconds, to_microseconds
 
 APPENDING = 7_262_412_010
 """The advisory lock that whoever appends takes before it looks for the next number: so the order of commit is the order
 of the numbers, and a reader that has seen one has seen all before it."""
 CHANNEL = "wallboard"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-_LEAST_STEP = LEAST_STEP // _MICROSECOND
-_COLUMNS = ", ".join(name for name, *_ in SHAPE["deliveries"])
+_LEAST_STEP = LEAST_STEP // timedelta(microseconds=1)
 _UNNEST = "%b::bigint[], %b::bigint[], %b::int[], %b::bytea[], %s::text[], %s::text[], %b::bytea[], %s::text[]"
-INSERT_ONE = f"INSERT INTO deliveries ({_COLUMNS}) VALUES (%b, %b, %b, %b, %s, %s, %b, %s)".encode()
+INSERT = f"INSERT INTO deliveries ({COLUMNS}) SELECT * FROM unnest({_UNNEST})".encode()
+INSERT_ONE = f"INSERT INTO deliveries ({COLUMNS}) VALUES (%b, %b, %b, %b, %s, %s, %b, %s)".encode()
 """The same for a single row, for a tenth less of both sides' processor time."""
-INSERT = f"INSERT INTO deliveries ({_COLUMNS}) SELECT * FROM unnest({_UNNEST})".encode()
-FOLLOW = f"SELECT {_COLUMNS} FROM deliveries WHERE sequence >= %s ORDER BY sequence LIMIT %s".encode()
-BETWEEN = f"SELECT {_COLUMNS} FROM deliveries WHERE sequence > %s AND sequence <= %s ORDER BY sequence".encode()
-REPLAY = f"SELECT {_COLUMNS} FROM deliveries WHERE sequence > %s ORDER BY sequence LIMIT %s".encode()
+FOLLOW = f"SELECT {COLUMNS} FROM deliveries WHERE sequence >= %s ORDER BY sequence LIMIT %s".encode()
+BETWEEN = f"SELECT {COLUMNS} FROM deliveries WHERE sequence > %s AND sequence <= %s ORDER BY sequence".encode()
+REPLAY = f"SELECT {COLUMNS} FROM deliveries WHERE sequence > %s ORDER BY sequence LIMIT %s".encode()
 REPLAY_KEPT = (
-    f"SELECT {_COLUMNS} FROM deliveries WHERE sequence > %s AND (sequence > %s OR remark <> ALL(%s)) "
+    f"SELECT {COLUMNS} FROM deliveries WHERE sequence > %s AND (sequence > %s OR remark <> ALL(%s)) "
     "ORDER BY sequence LIMIT %s"
 ).encode()
 """Without those that count as deleted."""
@@ -38,14 +35,13 @@ NOTE = (
 )
 FIRST_NOTE = b"INSERT INTO notes (name, value, seal) VALUES (%s, %s, %s) ON CONFLICT (name) DO NOTHING"
 RECEIVED = b"SELECT received_at FROM deliveries WHERE sequence = %s"
+NOTED = b"SELECT value FROM notes WHERE name = %s"
 NOTES = b"SELECT name, value, seal FROM notes"
 RING = f"SELECT pg_notify('{CHANNEL}', %s)".encode()
 HEAR = f"LISTEN {CHANNEL}".encode()
 STATE = b"SELECT extract(epoch FROM clock_timestamp())::float8, current_setting('transaction_read_only')"
 UNHURRIED = b"SET LOCAL statement_timeout = 0"
 """Before a commit: one that is broken off while it waits for a standby would be durable and unacknowledged."""
-
-
 BEGIN = f"BEGIN; SELECT pg_advisory_xact_lock({APPENDING}); "
 """A transaction that nobody else appends in. Each statement sees what is committed when it begins."""
 
@@ -81,7 +77,7 @@ def not_before(last_at: int | None, delivery: Delivery) -> Delivery:
     """
     if last_at is None:
         return delivery
-    ahead = last_at - (delivery.received_at - _EPOCH) // _MICROSECOND  # a changed row's may be no time at all
+    ahead = last_at - to_microseconds(delivery.received_at)  # a changed row's may be no time at all
     if not 0 < ahead < _LEAST_STEP:
         return delivery
-    return msgspec.structs.replace(delivery, received_at=_EPOCH + timedelta(microseconds=last_at))
+    return msgspec.structs.replace(delivery, received_at=from_microseconds(last_at))

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from datetime import UTC, date, datetime
+from datetime import date, datetime
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -18,7 +19,6 @@ from psycopg import AsyncConnection
 
 from wallboard.journal import EVENTS_PURGED, Delivery, JournalUnavailable
 from wallboard.journal import postgres_rows as sql
-from wallboard.journal.apart import ApartFailed, apart
 from wallboard.journal.base import AGED, AGING, BASE, UNCLEAN, Base
 from wallboard.journal.base import written as base_written
 from wallboard.journal.postgres import PostgresJournal
@@ -26,14 +26,13 @@ from wallboard.journal.postgres_archive import PostgresArchive
 from wallboard.journal.postgres_beginnings import FORGET_ALL
 from wallboard.journal.postgres_link import Link
 from wallboard.journal.postgres_words import words
-from wallboard.journal.rows import COLUMNS, Row, is_sealed, sealed_note, to_entry, to_row
-from wallboard.journal.upkeep import Before, Rewriter, nothing
+from wallboard.journal.rows import COLUMNS, Row, is_sealed, sealed_note, to_entry, to_microseconds, to_row
+from wallboard.journal.upkeep import Before, Rewriter, carried_out, nothing, read_apart
 
 KEEPING = 7_262_412_012
 """The advisory lock of whoever deletes or erases."""
 HEARD_WITHIN_SECONDS = 2.0
 """Every process that follows has heard by then what is about to go; the entry that it heard last may be among that."""
-_PLANS = 5
 _BREATH_SECONDS = 0.02
 _PATIENCE_SECONDS, _VACUUM_SECONDS = 10.0, 3_600.0
 _LAST = 2**63 - 2
@@ -94,7 +93,7 @@ class PostgresUpkeep:
 
     async def sweep(self) -> None:
         async with self._connected() as connection:
-            found = await connection.execute("SELECT value FROM notes WHERE name = %s", (UNCLEAN,))
+            found = await connection.execute(sql.NOTED, (UNCLEAN,))
             is_unclean = (await found.fetchone()) == ("yes",)
         if is_unclean:
             await self._sweep()
@@ -109,39 +108,30 @@ class PostgresUpkeep:
         written: Callable[[], None] = lambda: None,
         foretold: Before = nothing,
     ) -> bool:
-        for _ in range(_PLANS):
-            planned, learnt = await self._plan(rewriter)
-            rewriter.take_up(learnt)
+        if not await carried_out(partial(self._rewrite, rewriter, said, foretold)):
+            return False
+        written()
+        await self._vacuum()
+        return True
 
-            async def do(
-                connection: AsyncConnection[Any], planned: _Plan = planned
-            ) -> tuple[bool | None, Sequence[Delivery]]:
-                rows = await (await connection.execute(_TAIL, (planned[0],), binary=True)).fetchall()
-                changed = _extended(rows, rewriter)
-                if changed is None:
-                    return None, []
-                changed = [*planned[1], *changed]
-                if not changed:
-                    return False, []
-                await foretold()
-                await _forget_snapshots(connection)
-                await connection.execute(_REWRITE, _columns(changed))
-                return True, [said()]
+    async def _rewrite(self, rewriter: Rewriter, said: Callable[[], Delivery], foretold: Before) -> bool | None:
+        (head, planned), learnt = await read_apart(_planned, self._archive, self._journal.base.sequence, rewriter)
+        rewriter.take_up(learnt)
 
-            done = await self._journal.work(do)
-            if done:
-                written()
-                await self._vacuum()
-            if done is not None:
-                return done
-        raise JournalUnavailable("too much comes of them just now")
+        async def do(connection: AsyncConnection[Any]) -> tuple[bool | None, Sequence[Delivery]]:
+            rows = await (await connection.execute(_TAIL, (head,), binary=True)).fetchall()
+            extension = _extended(rows, rewriter)
+            if extension is None:
+                return None, []
+            changed = [*planned, *extension]
+            if not changed:
+                return False, []
+            await foretold()
+            await _forget_snapshots(connection)
+            await connection.execute(_REWRITE, _columns(changed))
+            return True, [said()]
 
-    async def _plan(self, rewriter: Rewriter) -> tuple[_Plan, Rewriter]:
-        try:
-            after = self._journal.base.sequence
-            return await asyncio.to_thread(lambda: apart(_planned, self._archive, after, rewriter))
-        except ApartFailed as error:
-            raise JournalUnavailable(f"it cannot be read just now ({error})") from None
+        return await self._journal.work(do)
 
     async def _sweep(self) -> None:
         base, after = self._journal.base, 0
@@ -202,7 +192,7 @@ async def _count(connection: AsyncConnection[Any], after: int, base: Base) -> in
 
 async def _age(connection: AsyncConnection[Any], base: Base, now: datetime) -> int:
     """Deletes what is kept for long, but not for ever; how much that was."""
-    oldest = int((now - AGED - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1_000_000)
+    oldest = to_microseconds(now - AGED)
     names = [f"{name.replace('_', chr(92) + '_')}%" for name in AGING]
     return (await connection.execute(_AGED, (base.sequence, oldest, names))).rowcount
 

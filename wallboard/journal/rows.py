@@ -60,8 +60,18 @@ def insert_of(rows: int) -> str:
     return f"{INSERT}{f', {_PLACES}' * (rows - 1)}"
 
 
+def to_microseconds(at: datetime) -> int:
+    """Since the epoch, as a row has it."""
+    return (at - _EPOCH) // _MICROSECOND
+
+
+def from_microseconds(since_the_epoch: int) -> datetime:
+    """OverflowError for what is no time at all, as in a row that has changed."""
+    return _EPOCH + timedelta(microseconds=since_the_epoch)
+
+
 def to_row(sequence: int, delivery: Delivery) -> Row:
-    received_at = (delivery.received_at - _EPOCH) // _MICROSECOND
+    received_at = to_microseconds(delivery.received_at)
     fields = (sequence, received_at, SCHEMA, delivery.meaning, delivery.refusal, delivery.body, delivery.remark)
     return (*fields[:3], _digest(fields), *fields[3:])
 
@@ -69,7 +79,7 @@ def to_row(sequence: int, delivery: Delivery) -> Row:
 def to_entry(row: Sequence[Any]) -> Entry:
     sequence, received_at, schema, _, meaning, refusal, body, remark = row
     delivery = Delivery(
-        received_at=_EPOCH + timedelta(microseconds=received_at),
+        received_at=from_microseconds(received_at),
         body=body,
         meaning=meaning,
         refusal=refusal,

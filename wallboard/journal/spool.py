@@ -24,6 +24,7 @@ import msgspec
 import structlog
 
 from wallboard.journal import Delivery, JournalError
+from wallboard.journal.files import synchronise
 
 MOST_EVENTS, MOST_BYTES = 500_000, 256 << 20
 FILE_EVENTS, FILE_BYTES = 500, 4 << 20
@@ -89,7 +90,7 @@ class _Home:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             unfinished.rename(path)
             on_failure.callback(shutil.rmtree, path, ignore_errors=True)
-            _sync(folder)
+            synchronise(folder)
             on_failure.pop_all()
         return cls(path, lock)
 
@@ -225,7 +226,7 @@ class Spool:
             self._open = segment, file
             try:
                 _write(file, _MAGIC)
-                _sync(self._own.path)
+                synchronise(self._own.path)
             except OSError:
                 self._abandon()
                 raise
@@ -261,7 +262,7 @@ class Spool:
         segment = home.segments[0]
         segment.path.unlink(missing_ok=True)
         with suppress(FileNotFoundError):
-            _sync(home.path)
+            synchronise(home.path)
         home.segments.popleft()
         self.events -= segment.events
         self.size -= segment.size
@@ -329,12 +330,3 @@ def _write(file: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(file, view) :]
-
-
-def _sync(folder: Path) -> None:
-    """A new name in a folder is durable only with the folder."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -12,13 +12,11 @@ from contextlib import asynccontextmanager, closing, suppress
 from datetime import date, datetime
 from functools import partial
 from pathlib import Path
-from typing import ParamSpec, TypeVar
 
 import msgspec
 import structlog
 
 from wallboard.journal import EVENTS_PURGED, Delivery, JournalUnavailable
-from wallboard.journal.apart import ApartFailed, apart
 from wallboard.journal.base import AGED, AGING, FIRST, UNCLEAN, Base, Kept, base_of
 from wallboard.journal.blanking import Blanking
 from wallboard.journal.custody import Custody
@@ -26,16 +24,13 @@ from wallboard.journal.files import ASIDE, beside
 from wallboard.journal.rows import COLUMNS, NOTES, Row, chained, seal_of, sound_notes, to_entry, to_row
 from wallboard.journal.sqlite import SqliteJournal
 from wallboard.journal.store import untouched
-from wallboard.journal.upkeep import Before, Rewriter, nothing
+from wallboard.journal.upkeep import Before, Rewriter, carried_out, nothing, read_apart
 
 _BREATH_SECONDS = 0.02
 _TRIED_AGAIN_SECONDS = 2.0
 _CHUNK = 2_000
 _LAST = 2**63 - 1
-_PLANS = 5
 _NEXT = f"SELECT {COLUMNS} FROM deliveries WHERE sequence > ? AND sequence <= ? ORDER BY sequence LIMIT {_CHUNK}"
-P = ParamSpec("P")
-T = TypeVar("T")
 log = structlog.get_logger()
 
 
@@ -53,7 +48,7 @@ class SqliteUpkeep:
     async def purge(self, sequence: int, remains: str, now: datetime, before: date | None = None) -> bool:
         async with self._one_at_a_time:
             base = Base(sequence=sequence, remains=remains, before=before)
-            base, aged, found = await _apart(_moved, self._journal.path, self._journal.base, base, now)
+            base, aged, found = await read_apart(_moved, self._journal.path, self._journal.base, base, now)
             if not found:
                 return False
             await self._journal.work(lambda custody: (None, custody.declare(base, aged, now)))
@@ -81,16 +76,16 @@ class SqliteUpkeep:
         async with self._one_at_a_time:
             if await self._journal.work(lambda custody: (custody.is_unclean(), [])):
                 await self._sweep()
-            for _ in range(_PLANS):
-                plan, learnt = await _apart(_planned, self._journal.path, self._journal.base, rewriter)
-                rewriter.take_up(learnt)
-                done = await self._journal.work(partial(plan.carry_out, rewriter=rewriter, said=said))
-                if done:
-                    written()
-                    await self._scrub()
-                if done is not None:
-                    return done
-            raise JournalUnavailable("too much comes of them just now")
+            if not await carried_out(partial(self._rewrite, rewriter, said)):
+                return False
+            written()
+            await self._scrub()
+            return True
+
+    async def _rewrite(self, rewriter: Rewriter, said: Callable[[], Delivery]) -> bool | None:
+        plan, learnt = await read_apart(_planned, self._journal.path, self._journal.base, rewriter)
+        rewriter.take_up(learnt)
+        return await self._journal.work(partial(plan.carry_out, rewriter=rewriter, said=said))
 
     async def _sweep(self) -> None:
         after: int | None = 0
@@ -191,13 +186,6 @@ def _planned(path: Path, base: Base, rewriter: Rewriter) -> tuple[Plan, Rewriter
     rewriter.begin()
     plan = Plan(head=base.sequence, before=base.chain, after=base.chain, rows=[])
     return _extended(plan, path, rewriter), rewriter
-
-
-async def _apart(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    try:
-        return await asyncio.to_thread(lambda: apart(function, *args, **kwargs))
-    except ApartFailed as error:
-        raise JournalUnavailable(f"it cannot be read just now ({error})") from None
 
 
 def _find(path: Path, after: int, rewriter: Rewriter) -> None:

@@ -5,12 +5,14 @@ Only one process at a time may do so: whoever begins must stand `alone`.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import date, datetime
-from typing import Any, Protocol
+from typing import Any, ParamSpec, Protocol, TypeVar
 
-from wallboard.journal import Delivery
+from wallboard.journal import Delivery, JournalUnavailable
+from wallboard.journal.apart import ApartFailed, apart
 
 
 class Rewriter(Protocol):
@@ -33,11 +35,32 @@ class Rewriter(Protocol):
         """What it becomes; `None` if it stays as it is."""
 
 
+_PLANS = 5
+P = ParamSpec("P")
+T = TypeVar("T")
 Before = Callable[[], Awaitable[None]]
 
 
 async def nothing() -> None:
     """Nobody else is to be told beforehand."""
+
+
+async def read_apart(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """What `function` returns in a process of its own; JournalUnavailable."""
+    try:
+        return await asyncio.to_thread(lambda: apart(function, *args, **kwargs))
+    except ApartFailed as error:
+        raise JournalUnavailable(f"it cannot be read just now ({error})") from None
+
+
+async def carried_out(plan: Callable[[], Awaitable[bool | None]]) -> bool:
+    """What `plan` returns once it has been carried out; asked again where it returns `None`, for too much has come
+    meanwhile. JournalUnavailable.
+    """
+    for _ in range(_PLANS):
+        if (done := await plan()) is not None:
+            return done
+    raise JournalUnavailable("too much comes of them just now")
 
 
 class Upkeep(Protocol):
