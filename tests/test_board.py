@@ -292,6 +292,12 @@ def test_a_day_at_a_clock_change_is_one_day(day: date, hours: int) -> None:
     assert days.count(day) == hours
 
 
+def test_a_call_that_late_news_brings_to_another_day_is_of_that_one_alone() -> None:
+    floor = Floor(rang() | {"call_start_at": None}, answered() | {"call_start_at": at(-86_400)})
+    of_day = {day: sums.call_ids for day, sums in floor.board.days.items()}
+    assert of_day == {NOON.date() - timedelta(days=1): {"1001"}, NOON.date(): set()}
+
+
 def test_yesterday_is_forgotten_after_two_days() -> None:
     floor = Floor(*answered_call())
     floor.wait(days=2).feed(rang(call="2", call_start_at=at(2 * 86_400)))

@@ -184,6 +184,7 @@ class Board:
         same = frozenset(before[1].agents).intersection(after.agents) if before and before[0] == day else frozenset()
         if before is not None:
             self.day(before[0]).move(call.key, before[1], -1, same)
+            self.day(before[0]).call_ids.discard(call.key)
             self._touch(before[1], same)
         self.day(day).move(call.key, after, 1, same)
         self._touch(after, same)
