@@ -197,6 +197,7 @@ ORDER = [
     "boards.pages",
     "boards.exchange",
     "tv.engines",
+    "tv.orders",
     "tv.televisions",
     "tv.listing",
     "tv.enrolment",
