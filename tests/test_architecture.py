@@ -200,6 +200,7 @@ ORDER = [
     "boards.pages",
     "boards.exchange",
     "tv.engines",
+    "tv.orders",
     "tv.televisions",
     "tv.listing",
     "tv.enrolment",

@@ -62,14 +62,8 @@ class Connection(Watched):
 
     __slots__ = ("_deadline", "_front", "_head", "_head_size", "_held", "_is_deaf", "is_operators")
 
-    def __init__(
-        self,
-        config: Config,
-        server_state: ServerState,
-        app_state: dict[str, Any],
-        _loop: asyncio.AbstractEventLoop | None = None,
-    ) -> None:
-        super().__init__(config, server_state, app_state, _loop)
+    def __init__(self, config: Config, server_state: ServerState, app_state: dict[str, Any]) -> None:
+        super().__init__(config, server_state, app_state)
         self.is_operators = False
         """Whether it came through the operator's door."""
         self._front: Front = app_state["front"]

@@ -80,7 +80,7 @@ class Forgetting:
         yield Way("/operator/forget", self.forget, "POST", OPERATE)
 
     async def forget(self, request: Request) -> Response:
-        """200 what was erased · 400 not a number · 503 while the journal is replayed or cannot be written."""
+        """200 what was erased · 400 not a number · 409 the journal cannot be written · 503 while it is replayed."""
         if not self._intake.ready:
             return JSONResponse({"error": "the journal is being replayed"}, 503)
         try:

@@ -62,14 +62,8 @@ class Watched(HttpToolsProtocol):
     # With uvicorn's own these would be too many for Python to share the names among all connections: 1.2 kB each.
     __slots__ = ("_receiving", "_served", "_since", "_stall", "_unsent", "_watching", "_went")
 
-    def __init__(
-        self,
-        config: Config,
-        server_state: ServerState,
-        app_state: dict[str, Any],
-        _loop: asyncio.AbstractEventLoop | None = None,
-    ) -> None:
-        super().__init__(config, server_state, app_state, _loop)
+    def __init__(self, config: Config, server_state: ServerState, app_state: dict[str, Any]) -> None:
+        super().__init__(config, server_state, app_state)
         self._receiving = False  # from a request's first byte to its last
         self._served: RequestResponseCycle | None = None  # `cycle` is the last to have come, others may wait before it
         self._watching: Watching | None = None

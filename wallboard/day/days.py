@@ -178,9 +178,8 @@ class Days:
         whole = await self.sheet(day)
         if whole is None or sight.is_whole:
             return whole
-        if (
-            whole.is_kept
-        ):  # it holds no number of a caller, and nothing that could be told apart for a part of the floor
+        if whole.is_kept:
+            # It holds no number of a caller, and nothing that could be told apart for a part of the floor.
             return whole if sight.scope.is_all else Kept(day, whole.cuts, whole.standards)
         key = (whole, sight)
         if key not in self._seen:

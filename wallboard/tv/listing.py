@@ -7,10 +7,9 @@ from collections.abc import Iterable
 import msgspec
 
 from wallboard.tv.paired import PairedTv, PairedTvs
-from wallboard.tv.televisions import Alarm, Standing, Televisions
+from wallboard.tv.televisions import RANK, Alarm, Standing, Televisions
 
 UNHEARD = "Not heard since the start"
-_RANK = {"alarm": 0, "warn": 1, "calm": 2}
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,7 +34,7 @@ def lines(paired: PairedTvs, televisions: Televisions, build: str) -> tuple[Line
     reporting = {one.tv.id: one for one in televisions.standings(build)}
     ids: Iterable[str] = dict.fromkeys([*(tv.id for tv in paired.all()), *reporting])
     found = [_line(id, paired.get(id), reporting.get(id)) for id in ids]
-    return tuple(sorted(found, key=lambda line: (_RANK[line.alarm], line.name.casefold(), line.id)))
+    return tuple(sorted(found, key=lambda line: (RANK[line.alarm], line.name.casefold(), line.id)))
 
 
 def line(id: str, paired: PairedTvs, televisions: Televisions, build: str) -> Line | None:

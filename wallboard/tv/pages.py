@@ -18,8 +18,9 @@ from wallboard.forms import Fields, TooMuch, read_form, see, status_for, who
 from wallboard.journal import JournalUnavailable
 from wallboard.tv.enrolment import Enrolment
 from wallboard.tv.listing import line, lines
+from wallboard.tv.orders import Command, Order
 from wallboard.tv.paired import PairedTv, PairedTvs
-from wallboard.tv.televisions import LOST_AFTER_SECONDS, Command, Order, Televisions, tidy
+from wallboard.tv.televisions import LOST_AFTER_SECONDS, Televisions, tidy
 
 LIST = "/supervisor/tvs"
 _PLAIN_ORDERS: dict[str, Order] = {"reload": "reload", "identify": "identify"}

@@ -2,10 +2,8 @@
 
 A television tells of itself every 20 s, to whichever process it comes; all of that is in memory only, as it is told
 anew within seconds of a restart. A paired one has its id and its name from its pairing; that of another is kept by the
-television itself and comes back with its reports. Commands are sent by the board's stream at once and handed out again
-with the answer to the next report, for a screen whose stream is swallowed; each names the load of the page that it is
-meant for, so that none is obeyed twice or after a reload. Other processes are told of reports and of commands apart, so
-that neither takes the other's place.
+television itself and comes back with its reports. Other processes are told of reports apart from commands, so that
+neither takes the other's place.
 """
 
 from __future__ import annotations
@@ -22,23 +20,21 @@ from msgspec.structs import replace
 from wallboard.allowances import Allowances
 from wallboard.commons import Commons
 from wallboard.tv.engines import engine_of, platform_of
+from wallboard.tv.orders import Command, Order, Orders
 
 LOST_AFTER_SECONDS = 60.0
 CLOSED_KEPT_SECONDS = 600.0
-COMMAND_SECONDS = 60.0
 KEPT_SECONDS = 86_400.0
 """For how long a process that starts anew is told of a television that is silent."""
 MOST = 1_000
-MOST_COMMANDS = 5
 LONGEST_NAME = 60
 _BURST, _PER_SECOND = 6.0, 0.5  # reports of one television
 _BURST_OF_ALL, _PER_SECOND_OF_ALL = 2_000.0, 200.0
 _ALL = "all"
-_TV, _ORDER = "tv", "tv_order"
-_RELAYED_WITHIN_SECONDS = 10.0
+_KIND = "tv"
 
 Alarm = Literal["calm", "warn", "alarm"]
-Order = Literal["reload", "identify", "rename", "move"]
+RANK: dict[Alarm, int] = {"alarm": 0, "warn": 1, "calm": 2}
 Id = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?\Z")]
 Word = Annotated[str, msgspec.Meta(max_length=40)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=10**9)]
@@ -81,16 +77,6 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     wake_lock: Literal["held", "refused", "absent"] = "absent"
     sound: Literal["off", "ready", "blocked", "absent"] = "off"
     diagnosis: Diagnosis | None = None
-
-
-class Command(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that one television shall do; only the load `page` obeys it (`rename`: any)."""
-
-    id: str
-    tv: str
-    do: Order
-    page: str = ""
-    name: str = ""
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -160,10 +146,8 @@ class Televisions:
         """`relay` sends a command that was given in another process by the streams of this one."""
         self._steady = steady
         self._commons = commons or Commons()
-        self._commons.hear(_TV, self._take)
-        self._commons.hear(_ORDER, self._take_order)
-        self._relay = relay
-        self._orders: dict[str, dict[str, tuple[float, Command]]] = {}
+        self._commons.hear(_KIND, self._take)
+        self._orders = Orders(steady, self._commons, self._heed, relay)
         self._all: dict[str, Television] = {}  # the longest silent first
         self._of_each = Allowances(_BURST, _PER_SECOND, steady)
         self._of_all = Allowances(_BURST_OF_ALL, _PER_SECOND_OF_ALL, steady)
@@ -179,7 +163,6 @@ class Televisions:
 
         `given_name` and `home` are those of a paired one.
         """
-        now = self._steady()
         self._allow(id)
         report = replace(
             report, name=tidy(report.name), agent=tidy(report.agent, 300), last_error=tidy(report.last_error, 200)
@@ -189,13 +172,13 @@ class Televisions:
         tv = self._all[id] = Television(
             id=id,
             report=report,
-            heard_at=now,
+            heard_at=self._steady(),
             name=name,
             diagnosis=report.diagnosis or (before.diagnosis if before else None),
         )
         self._tell(tv)
         self._forget_the_oldest()
-        commands = self._hand_out(id, report.page, now)
+        commands = self._orders.hand_out(id, report.page)
         return Answer(name=name, engine=engine_of(report.agent), commands=commands, id=id, home=home)
 
     def order(self, id: str, do: Order, name: str = "") -> Command | None:
@@ -204,8 +187,7 @@ class Televisions:
         if tv is None:
             return None
         command = Command(id=secrets.token_hex(6), tv=id, do=do, page=tv.report.page, name=name)
-        self._keep_order(command, self._steady())
-        self._commons.tell(_ORDER, command.id, msgspec.json.encode(command), COMMAND_SECONDS)
+        self._orders.give(command)
         return command
 
     def rename(self, id: str, name: str) -> Command | None:
@@ -216,20 +198,19 @@ class Televisions:
     def forget(self, id: str) -> None:
         """Out of every process's list, until it reports again."""
         self._let_go(id)
-        self._commons.tell(_TV, id, None, LOST_AFTER_SECONDS)
+        self._commons.tell(_KIND, id, None, LOST_AFTER_SECONDS)
 
     def standings(self, build: str) -> tuple[Standing, ...]:
         """All of them, those that need somebody first."""
         now = self._steady()
         for id in [id for id, tv in self._all.items() if _is_long_closed(tv, now)]:
             self._let_go(id)
-        found = [standing(tv, now, build, self._asked(tv.id, now)) for tv in self._all.values()]
-        return tuple(sorted(found, key=lambda one: (_RANK[one.alarm], one.tv.shown_name.casefold(), one.tv.id)))
+        found = [standing(tv, now, build, self._orders.asked(tv.id)) for tv in self._all.values()]
+        return tuple(sorted(found, key=lambda one: (RANK[one.alarm], one.tv.shown_name.casefold(), one.tv.id)))
 
     def standing(self, id: str, build: str) -> Standing | None:
         tv = self._all.get(id)
-        now = self._steady()
-        return None if tv is None else standing(tv, now, build, self._asked(id, now))
+        return None if tv is None else standing(tv, self._steady(), build, self._orders.asked(id))
 
     def _allow(self, id: str) -> None:
         if not (self._of_each.has(id) and self._of_all.spend(_ALL)):
@@ -242,34 +223,18 @@ class Televisions:
 
     def _let_go(self, id: str) -> None:
         self._all.pop(id, None)
-        self._orders.pop(id, None)
+        self._orders.forget(id)
         self._of_each.forget(id)
 
-    # --- commands
-
-    def _keep_order(self, command: Command, at: float) -> None:
-        orders = self._orders.setdefault(command.tv, {})
-        orders[command.id] = (at, command)
-        while len(orders) > MOST_COMMANDS:
-            del orders[next(iter(orders))]
+    def _heed(self, command: Command) -> None:
         if command.do == "rename" and command.tv in self._all:
             self._all[command.tv] = replace(self._all[command.tv], name=command.name)
-
-    def _hand_out(self, id: str, page: str, now: float) -> tuple[Command, ...]:
-        """What it was asked and has perhaps not heard; a load of the page that came later is not meant."""
-        orders = self._orders.pop(id, {})
-        for known in orders:
-            self._commons.tell(_ORDER, known, None, COMMAND_SECONDS)
-        return tuple(command for at, command in orders.values() if command.page == page and now - at < COMMAND_SECONDS)
-
-    def _asked(self, id: str, now: float) -> tuple[Order, ...]:
-        return tuple(command.do for at, command in self._orders.get(id, {}).values() if now - at < COMMAND_SECONDS)
 
     # --- other processes
 
     def _tell(self, tv: Television) -> None:
         said = _Said(report=tv.report, name=tv.name, diagnosis=tv.diagnosis)
-        self._commons.tell(_TV, tv.id, msgspec.json.encode(said), KEPT_SECONDS)
+        self._commons.tell(_KIND, tv.id, msgspec.json.encode(said), KEPT_SECONDS)
 
     def _take(self, id: str, value: bytes | None, ago: float) -> None:
         heard_at = self._steady() - ago
@@ -281,23 +246,9 @@ class Televisions:
             return
         said = msgspec.json.decode(value, type=_Said)
         self._all.pop(id, None)
-        renamed = [command.name for _, command in self._orders.get(id, {}).values() if command.do == "rename"]
-        name = renamed[-1] if renamed else said.name
+        name = self._orders.name_of(id) or said.name
         self._all[id] = Television(id=id, report=said.report, heard_at=heard_at, name=name, diagnosis=said.diagnosis)
         self._forget_the_oldest()
-
-    def _take_order(self, key: str, value: bytes | None, ago: float) -> None:
-        if value is None:
-            for orders in self._orders.values():
-                orders.pop(key, None)
-            return
-        command = msgspec.json.decode(value, type=Command)
-        self._keep_order(command, self._steady() - ago)
-        if ago < _RELAYED_WITHIN_SECONDS:
-            self._relay(command)
-
-
-_RANK = {"alarm": 0, "warn": 1, "calm": 2}
 
 
 def standing(tv: Television, now: float, build: str, asked: tuple[Order, ...] = ()) -> Standing:
