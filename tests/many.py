@@ -28,7 +28,7 @@ import psycopg
 from tests.canary import search_now
 from tests.conftest import API_TOKEN, TOKEN, Server
 from tests.postgres import running
-from tests.samples import missed, rang
+from tests.samples import abandoned, missed, rang
 from wallboard.journal.engines import engine_of
 
 T = TypeVar("T")
@@ -151,8 +151,10 @@ class Floor:
 
 
 def body(number: int) -> bytes:
-    """An event that nobody else sends; some dozens are of one call."""
+    """An event that nobody else sends; some dozens are of one call, and the last of them ends it."""
     call, place = divmod(number, EVENTS_A_CALL)
+    if place == EVENTS_A_CALL - 1:
+        return json.dumps(abandoned(f"c{call}", lasted=60) | {"number": number}).encode()
     agent = str(1000 + call % 3 * 20 + place // 2)
     told = missed(agent, f"c{call}") if place % 2 else rang(agent, f"c{call}")
     return json.dumps(told | {"number": number}).encode()
