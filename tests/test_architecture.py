@@ -29,6 +29,7 @@ ORDER = [
     "journal.store",
     "journal.soundness",
     "journal.mending",
+    "journal.lock",
     "journal.custody",
     "journal.patience",
     "journal.sqlite",
