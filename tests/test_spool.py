@@ -27,7 +27,8 @@ from wallboard.boards.file import write
 from wallboard.journal import Delivery, Entry, JournalUnavailable, Spooled
 from wallboard.journal.postgres import PostgresJournal
 from wallboard.journal.postgres_drain import forget, put_once
-from wallboard.journal.spool import Kept, Spool
+from wallboard.journal.spool import Spool
+from wallboard.journal.spool_records import Kept
 from wallboard.journal.spooling import Spooling
 from wallboard.settings import SettingsError, read_settings, require_serving
 

@@ -6,10 +6,8 @@ same, a file may have been deleted, replaced or damaged in between.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import sqlite3
-import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import datetime
@@ -22,7 +20,8 @@ import structlog
 from wallboard.journal import EVENTS_PURGED, Delivery
 from wallboard.journal.base import BASE, UNCLEAN, Base, written
 from wallboard.journal.blanking import Blanking
-from wallboard.journal.files import ASIDE, SNAPSHOTS, adopt, beside, identity, remove, size, wal_path
+from wallboard.journal.files import ASIDE, SNAPSHOTS, adopt, beside, identity, identity_of, remove, size, wal_path
+from wallboard.journal.lock import PATIENCE_SECONDS, TAKEN, lock_at
 from wallboard.journal.mending import open_sound
 from wallboard.journal.rows import NOTHING, Row, chained, seal_of, sound_notes, to_row
 from wallboard.journal.soundness import RESTATED, Restated, is_damage
@@ -30,9 +29,6 @@ from wallboard.journal.store import Store
 from wallboard.journal.witness import Testimony, Witness
 from wallboard.logs import reason
 
-PATIENCE_SECONDS = 1.0
-"""A start waits so long for the lock: a server that was killed may have had a child that has yet to let go of it."""
-_TAKEN = "another wallboard is running on it; stop that one first"
 _SWEPT_ROWS, _SWEPT_BYTES = 250, 250_000
 log = structlog.get_logger()
 
@@ -46,7 +42,7 @@ class Custody:
         self._store: Store | None = None
         path.parent.mkdir(parents=True, exist_ok=True)
         with ExitStack() as undo:
-            self._lock = _lock(beside(path, "lock"), PATIENCE_SECONDS)
+            self._lock = lock_at(beside(path, "lock"), PATIENCE_SECONDS)
             undo.callback(os.close, self._lock)
             self._witness = Witness(beside(path, "witness"))
             undo.callback(self._witness.close)
@@ -220,14 +216,14 @@ class Custody:
         return self._open().in_place() and self._has_lock() and self._has_witness()
 
     def _has_lock(self) -> bool:
-        return identity(self._lock_name) == _identity_of(self._lock)
+        return identity(self._lock_name) == identity_of(self._lock)
 
     def _has_witness(self) -> bool:
-        return identity(self._witness_name) == _identity_of(self._witness.descriptor)
+        return identity(self._witness_name) == identity_of(self._witness.descriptor)
 
     def _put_back(self) -> None:
         if self._ousted:
-            raise BlockingIOError(_TAKEN)
+            raise BlockingIOError(TAKEN)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         if not self._has_lock():
             self._lock_again()
@@ -242,7 +238,7 @@ class Custody:
 
     def _lock_again(self) -> None:
         try:
-            lock = _lock(beside(self.path, "lock"))
+            lock = lock_at(beside(self.path, "lock"))
         except BlockingIOError:
             self._ousted = True  # whoever has the lock may have acknowledged events: they are not written over
             raise
@@ -304,7 +300,7 @@ def check(path: Path) -> None:
     drop what it does not like of it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    lock = _lock(beside(path, "lock"), PATIENCE_SECONDS)
+    lock = lock_at(beside(path, "lock"), PATIENCE_SECONDS)
     try:
         witness = Witness(beside(path, "witness"))
         witness.close()
@@ -321,32 +317,3 @@ def _seal_at(store: Store, sequence: int) -> bytes:
     """The seal of one row; `NOTHING` where there is none."""
     rows = store.read(sequence - 1, 1)
     return seal_of(rows[0]) if rows and rows[0][0] == sequence else NOTHING
-
-
-def _lock(path: Path, patience_seconds: float = 0) -> int:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        _wait_for(descriptor, time.monotonic() + patience_seconds)
-    except BlockingIOError:
-        os.close(descriptor)
-        raise BlockingIOError(_TAKEN) from None
-    except OSError:
-        os.close(descriptor)
-        raise
-    return descriptor
-
-
-def _wait_for(descriptor: int, until: float) -> None:
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        except BlockingIOError:
-            if time.monotonic() >= until:
-                raise
-            time.sleep(0.05)
-
-
-def _identity_of(descriptor: int) -> tuple[int, int]:
-    status = os.fstat(descriptor)
-    return status.st_dev, status.st_ino

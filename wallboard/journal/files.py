@@ -26,6 +26,12 @@ def identity(path: Path | str) -> Identity | None:
     return status.st_dev, status.st_ino
 
 
+def identity_of(descriptor: int) -> Identity:
+    """Which file is open."""
+    status = os.fstat(descriptor)
+    return status.st_dev, status.st_ino
+
+
 def beside(path: Path, word: str) -> Path:
     """A file that belongs to the database, such as `wallboard.db.witness`."""
     return path.with_name(f"{path.name}.{word}")

@@ -14,7 +14,7 @@ from wallboard.journal import Delivery
 from wallboard.journal.postgres import PostgresJournal
 from wallboard.journal.postgres_rows import NOTE, NOTED
 from wallboard.journal.rows import sealed_note
-from wallboard.journal.spool import Kept
+from wallboard.journal.spool_records import Kept
 
 _FORGET = b"DELETE FROM notes WHERE name = %s"
 _STANDING = b"SELECT body FROM deliveries WHERE sequence > %s AND remark IS NULL AND body = ANY(%b::bytea[])"

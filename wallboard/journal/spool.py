@@ -8,47 +8,28 @@ is removed after that has been committed. All of it blocks, and belongs to one t
 from __future__ import annotations
 
 import errno
-import fcntl
-import hashlib
 import os
 import secrets
 import shutil
-import struct
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, suppress
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
 import structlog
 
-from wallboard.journal import Delivery, JournalError
+from wallboard.journal import JournalError
 from wallboard.journal.files import synchronise
+from wallboard.journal.spool_homes import NEW, Home, Segment
+from wallboard.journal.spool_records import MAGIC, Kept, read, sealed
 
 MOST_EVENTS, MOST_BYTES = 500_000, 256 << 20
 FILE_EVENTS, FILE_BYTES = 500, 4 << 20
-_MAGIC = b"wallboard spool 1\n"
-_HEAD = struct.Struct(">I32s")
-_LOCK, _NEW, _DAMAGED = "lock", ".new-", "damaged"
+_DAMAGED = "damaged"
 _PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 log = structlog.get_logger()
-
-
-class Kept(msgspec.Struct, frozen=True, array_like=True):
-    """One delivery as it is written. `tried_after` is the entry after which the journal may have stored it, for its
-    answer did not come; `None` where it was never asked.
-    """
-
-    received_at: datetime
-    body: bytes
-    meaning: str | None
-    refusal: str | None
-    tried_after: int | None
-
-    @property
-    def delivery(self) -> Delivery:
-        return Delivery(received_at=self.received_at, body=self.body, meaning=self.meaning, refusal=self.refusal)
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -59,74 +40,14 @@ class Batch(msgspec.Struct, frozen=True):
     kept: list[Kept]
 
 
-class _Segment:
-    """One file. `size` is as far as it is whole."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.number = int(path.name)
-        self.events = self.size = 0
-
-
-class _Home:
-    """One process's folder, locked as long as `lock` is open."""
-
-    def __init__(self, path: Path, lock: int) -> None:
-        self.path = path
-        self.lock = lock
-        self.segments: deque[_Segment] = deque()
-
-    @classmethod
-    def make(cls, folder: Path) -> _Home:
-        """It has its name only when it is locked, so that nobody takes it for one that was left behind."""
-        name = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{secrets.token_hex(4)}"
-        unfinished, path = folder / f"{_NEW}{name}", folder / name
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with ExitStack() as on_failure:
-            unfinished.mkdir(mode=0o700)
-            on_failure.callback(shutil.rmtree, unfinished, ignore_errors=True)
-            lock = os.open(unfinished / _LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-            on_failure.callback(os.close, lock)
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            unfinished.rename(path)
-            on_failure.callback(shutil.rmtree, path, ignore_errors=True)
-            synchronise(folder)
-            on_failure.pop_all()
-        return cls(path, lock)
-
-    @classmethod
-    def left_behind(cls, path: Path) -> _Home | None:
-        """`None` while its process lives, or when it is gone."""
-        try:
-            lock = os.open(path / _LOCK, os.O_RDWR | os.O_CLOEXEC)
-        except OSError:
-            return None
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.fstat(lock).st_ino != os.stat(path / _LOCK).st_ino:
-                raise FileNotFoundError
-        except OSError:
-            os.close(lock)
-            return None
-        home = cls(path, lock)
-        home.segments.extend(_Segment(file) for file in sorted(path.glob("[0-9]*")))
-        return home
-
-    def leave(self) -> None:
-        """Lets go of it; it is gone if nothing is in it."""
-        if not self.segments:
-            shutil.rmtree(self.path, ignore_errors=True)
-        os.close(self.lock)
-
-
 class Spool:
     """What is kept in `folder` by this process, and by those that left something behind."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._own: _Home | None = None
-        self._homes: deque[_Home] = deque()
-        self._open: tuple[_Segment, int] | None = None
+        self._own: Home | None = None
+        self._homes: deque[Home] = deque()
+        self._open: tuple[Segment, int] | None = None
         self._last = 0
         self.events = self.size = 0
 
@@ -136,7 +57,7 @@ class Spool:
         for path in sorted(self._folder.glob("[0-9]*T*-*")):
             if path.suffix or (self._own and path == self._own.path) or any(home.path == path for home in self._homes):
                 continue
-            home = _Home.left_behind(path)
+            home = Home.left_behind(path)
             if home is None:
                 continue
             oldest += self._count(home)
@@ -146,9 +67,9 @@ class Spool:
             home.leave()
         return min(oldest, default=None)
 
-    def _count(self, home: _Home) -> Iterator[datetime]:
+    def _count(self, home: Home) -> Iterator[datetime]:
         for segment in list(home.segments):
-            kept, segment.size, _ = _read(home.path.name, segment)
+            kept, segment.size, _ = read(segment.path, home.path.name, segment.number)
             segment.events = len(kept)
             if not kept:
                 home.segments.remove(segment)
@@ -163,7 +84,7 @@ class Spool:
         segment, file = self._segment()
         series = segment.path.parent.name
         blob = b"".join(
-            _sealed(series, segment.number, segment.events + index, payload) for index, payload in enumerate(payloads)
+            sealed(series, segment.number, segment.events + index, payload) for index, payload in enumerate(payloads)
         )
         try:
             _write(file, blob)
@@ -188,7 +109,7 @@ class Spool:
             segment = home.segments[0]
             if self._open and self._open[0] is segment:
                 self._finish()
-            kept, _, damaged = _read(home.path.name, segment)
+            kept, _, damaged = read(segment.path, home.path.name, segment.number)
             if damaged or len(kept) < segment.events:
                 self._set_aside(home, segment, segment.events - len(kept) or damaged)
             if kept:
@@ -211,30 +132,30 @@ class Spool:
         self._homes.clear()
         self._own = None
 
-    def _segment(self) -> tuple[_Segment, int]:
+    def _segment(self) -> tuple[Segment, int]:
         if self._own is not None and not self._own.path.is_dir():  # somebody has deleted it
             self._finish()
             self._forget(self._own)
             self._own = None
         if self._own is None:
-            self._own, self._last = _Home.make(self._folder), 0
+            self._own, self._last = Home.make(self._folder), 0
         if self._open is None:
             self._last += 1
-            segment = _Segment(self._own.path / f"{self._last:08}")
+            segment = Segment(self._own.path / f"{self._last:08}")
             file = os.open(segment.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o600)
             self._own.segments.append(segment)
             self._open = segment, file
             try:
-                _write(file, _MAGIC)
+                _write(file, MAGIC)
                 synchronise(self._own.path)
             except OSError:
                 self._abandon()
                 raise
-            segment.size = len(_MAGIC)
+            segment.size = len(MAGIC)
             self.size += segment.size
         return self._open
 
-    def _forget(self, home: _Home) -> None:
+    def _forget(self, home: Home) -> None:
         lost = sum(segment.events for segment in home.segments)
         self.events -= lost
         self.size -= sum(segment.size for segment in home.segments)
@@ -258,7 +179,7 @@ class Spool:
             self.size -= segment.size
             segment.path.unlink(missing_ok=True)
 
-    def _drop(self, home: _Home) -> None:
+    def _drop(self, home: Home) -> None:
         segment = home.segments[0]
         segment.path.unlink(missing_ok=True)
         with suppress(FileNotFoundError):
@@ -270,7 +191,7 @@ class Spool:
             self._homes.remove(home)
             home.leave()
 
-    def _set_aside(self, home: _Home, segment: _Segment, lost: int) -> None:
+    def _set_aside(self, home: Home, segment: Segment, lost: int) -> None:
         aside = self._folder / f"{home.path.name}-{segment.number:08}.{_DAMAGED}"
         with suppress(OSError):
             shutil.copyfile(segment.path, aside)
@@ -281,10 +202,10 @@ def check(folder: Path) -> None:
     """Tries whether files can be made and synchronised there; JournalError says what is wrong."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        tried = folder / f"{_NEW}{secrets.token_hex(4)}"
+        tried = folder / f"{NEW}{secrets.token_hex(4)}"
         try:
             with tried.open("xb") as file:
-                file.write(_MAGIC)
+                file.write(MAGIC)
                 file.flush()
                 os.fsync(file.fileno())
         finally:
@@ -293,37 +214,6 @@ def check(folder: Path) -> None:
         text = f"WALLBOARD_SPOOL: {folder} cannot be written: {error.strerror or error}."
         remedy = "Let the server's user write to it, or name another folder."
         raise JournalError(f"{text}\n  {remedy}", is_passing=error.errno in _PASSING) from None
-
-
-def _read(series: str, segment: _Segment) -> tuple[list[Kept], int, int]:
-    """What is whole, how far, and how many between those are not. A torn tail was never acknowledged."""
-    try:
-        data = segment.path.read_bytes()
-    except FileNotFoundError:
-        return [], 0, 0
-    kept: list[Kept] = []
-    at = whole = len(_MAGIC)
-    index = broken = damaged = 0
-    while at + _HEAD.size <= len(data):
-        length, seal = _HEAD.unpack_from(data, at)
-        payload = data[at + _HEAD.size : at + _HEAD.size + length]
-        at += _HEAD.size + length
-        if _seal(series, segment.number, index, payload) == seal:
-            kept.append(msgspec.msgpack.decode(payload, type=Kept))
-            damaged, whole = broken, at
-        else:
-            broken += 1
-        index += 1
-    return kept, whole, damaged
-
-
-def _sealed(series: str, number: int, index: int, payload: bytes) -> bytes:
-    return _HEAD.pack(len(payload), _seal(series, number, index, payload)) + payload
-
-
-def _seal(series: str, number: int, index: int, payload: bytes) -> bytes:
-    """Over the record's place as well."""
-    return hashlib.sha256(f"{series} {number} {index} ".encode() + payload).digest()
 
 
 def _write(file: int, data: bytes) -> None:

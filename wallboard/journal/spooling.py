@@ -7,21 +7,20 @@ which notes the file's number: after a kill between that and the file's removal 
 from __future__ import annotations
 
 import asyncio
-import queue
-import threading
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from heapq import heappop, heappush
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 import structlog
 
 from wallboard.journal import Delivery, JournalUnavailable, Spooled
+from wallboard.journal.hand import Hand
 from wallboard.journal.postgres import PostgresJournal
 from wallboard.journal.postgres_drain import forget, put_once
-from wallboard.journal.spool import FILE_EVENTS, MOST_BYTES, MOST_EVENTS, Kept, Spool
+from wallboard.journal.spool import FILE_EVENTS, MOST_BYTES, MOST_EVENTS, Spool
+from wallboard.journal.spool_records import Kept
 from wallboard.logs import traced
 
 FULL = "the spool is full"
@@ -31,7 +30,6 @@ _ADOPT_EVERY_SECONDS = 10.0
 _CLOSE_WITHIN_SECONDS = 2.0
 _HELD_SECONDS = 0.5
 _BREATH_SECONDS = 0.005
-_T = TypeVar("_T")
 log = structlog.get_logger()
 
 
@@ -52,7 +50,7 @@ class Spooling:
         self._journal = journal
         self._spool = spool
         self._most_events, self._most_bytes = most_events, most_bytes
-        self._hand = _Hand()
+        self._hand = Hand()
         self._arrivals = 0
         self._under_way: set[int] = set()
         self._waiting: list[_Waiting] = []
@@ -238,38 +236,3 @@ class Spooling:
         if not self._events:
             self._since = None
         self._journal.spooled = Spooled(self._events, self._since) if self._since is not None else None
-
-
-class _Hand:
-    """The thread that all files are handled by; a disk that hangs does not keep the process from ending."""
-
-    def __init__(self) -> None:
-        self._tasks: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self._thread: threading.Thread | None = None
-
-    async def do(self, what: Callable[[], _T]) -> _T:
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._work, name="spool", daemon=True)
-            self._thread.start()
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[_T] = loop.create_future()
-
-        def tell(result: _T | None, error: Exception | None) -> None:
-            if not future.done():
-                future.set_exception(error) if error is not None else future.set_result(result)  # type: ignore[arg-type]
-
-        def task() -> None:
-            result, error = None, None
-            try:
-                result = what()
-            except Exception as caught:  # noqa: BLE001 - whoever asked is told
-                error = caught
-            with suppress(RuntimeError):  # the loop may have ended meanwhile
-                loop.call_soon_threadsafe(tell, result, error)
-
-        self._tasks.put(task)
-        return await future
-
-    def _work(self) -> None:
-        while True:
-            self._tasks.get()()
