@@ -81,6 +81,7 @@ ORDER = [
     "callbacks.lines",
     "callbacks.callers",
     "rules",
+    "quarters",
     "board",
     "turns",
     "day.rows",
