@@ -37,7 +37,7 @@ from wallboard.tv.paired import PairedTvs
 ZONE = ZoneInfo("Australia/Sydney")
 RULES = Rules(zone=ZONE)
 READER = Reader(zone=ZONE, components={name: parse_meaning(said) for name, said in floors.COMPONENTS.items()})
-_CACHES = frozenset(("_parts", "_heap", "_quarter", "_looked_at", "missed", "_fresh", "ends"))
+_CACHES = frozenset(("_parts", "_heap", "_looked_at", "missed", "_fresh", "ends"))
 """What only saves work, and may be there or not; what only tells that something is another now; and accounts younger
 than some seconds, which the state compares."""
 HASH = "0" * 64

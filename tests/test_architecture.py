@@ -85,6 +85,7 @@ ORDER = [
     "callbacks.lines",
     "callbacks.callers",
     "rules",
+    "quarters",
     "board",
     "turns",
     "day.rows",

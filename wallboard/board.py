@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import msgspec
 
@@ -21,6 +21,7 @@ from wallboard.ledger import Book
 from wallboard.limits import MOST, Kind, Limit, Names
 from wallboard.meaning import OfferState
 from wallboard.namesakes import Namesakes
+from wallboard.quarters import NEVER, Quarters
 from wallboard.rules import Rules
 from wallboard.shelves import Shelves
 from wallboard.standing import Standing, Standings, stands
@@ -32,8 +33,6 @@ _AGENT_REMEMBERED = timedelta(days=7)
 _MOST_BEHIND = 5_000
 _AWAKE_WHEN_OVER = 1_000
 """So many calls that ended last are not at rest: late news is of them, and pages show the last 200."""
-_MOST_QUARTERS = 1_000
-_NEVER, _QUARTER, _MICROSECOND = datetime.min.replace(tzinfo=UTC), timedelta(minutes=15), timedelta(microseconds=1)
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,8 +71,8 @@ class Board:
         self._most_behind = 1
         self._over: OrderedDict[str, Call] = OrderedDict()
         self._looked_at: deque[Call] = deque()
-        self._quarter = self._page = (_NEVER, _NEVER, date.min)
-        self._quarters: dict[int, tuple[datetime, datetime, date]] = {}
+        self._quarters = Quarters(rules)
+        self._page = NEVER
 
     # --- applying ------------------------------------------------------------------------------------
 
@@ -106,7 +105,7 @@ class Board:
             call.hear_no_more(event)
             return True
         if not call.hear(event):
-            self.book.repeat(self._day_of(event.received_at))
+            self.book.repeat(self._quarters.day_of(event.received_at))
             return False
         self._news.add(call.key)
         self._note_names(event)
@@ -176,7 +175,7 @@ class Board:
         return agent
 
     def _count(self, call: Call) -> None:
-        day, after = self._day_of(call.started_at), contribution(call)
+        day, after = self._quarters.day_of(call.started_at), contribution(call)
         before = self._contributions.get(call.key)
         if before == (day, after):
             return
@@ -199,7 +198,7 @@ class Board:
         key = (call.key, event.recorded_at)
         if key in self._voicemail_days:
             return
-        day = self._voicemail_days[key] = self._day_of(event.recorded_at or event.received_at)
+        day = self._voicemail_days[key] = self._quarters.day_of(event.recorded_at or event.received_at)
         box = event.dialled_number
         admitted = box and self._names.admit("voicemail_boxes", box, event.received_at)
         self.day(day).voicemails[admitted] += 1
@@ -220,24 +219,6 @@ class Board:
         if sums is None:
             sums = self.days[day] = Day(self.rules.thresholds)
         return sums
-
-    def _day_of(self, moment: datetime) -> date:
-        """The same as the rules say, remembered by quarters of an hour: no zone changes its offset within one."""
-        since, until, day = self._quarter
-        if since <= moment < until:
-            return day
-        number = (moment - _NEVER) // _QUARTER
-        known = self._quarters.get(number)
-        if known is None:
-            since = _NEVER + number * _QUARTER
-            until, day = since + _QUARTER, self.rules.day_of(moment)
-            if self.rules.day_of(since) != self.rules.day_of(until - _MICROSECOND):
-                return day
-            if len(self._quarters) >= _MOST_QUARTERS:
-                self._quarters.clear()
-            known = self._quarters[number] = since, until, day
-        self._quarter = known
-        return known[2]
 
     def lose(self, lost: int, noticed_at: datetime) -> None:
         """The journal was found damaged, and `lost` entries of it are gone: the numbers are too small by them."""
@@ -263,7 +244,7 @@ class Board:
     def _day_counted(self, call: Call) -> date:
         """The day that the call counts in."""
         known = self._contributions.get(call.key)
-        return known[0] if known is not None else self._day_of(call.started_at)
+        return known[0] if known is not None else self._quarters.day_of(call.started_at)
 
     def _rest(self, call: Call) -> None:
         """What the call adds to its day is a function of the call, and need not be kept either."""
@@ -271,7 +252,7 @@ class Board:
         call.rest(self._looked_at)
 
     def _wake(self, call: Call) -> None:
-        self._contributions[call.key] = (self._day_of(call.started_at), contribution(call))
+        self._contributions[call.key] = (self._quarters.day_of(call.started_at), contribution(call))
         call.wake()
 
     def _unshelve(self, call: Call) -> None:
@@ -378,7 +359,7 @@ class Board:
         self.pbx.step_clock(by)
         self.book.step_clock(by)
         self.callers.step_clock(by)
-        self._newest_day, self._page = None, (_NEVER, _NEVER, date.min)
+        self._newest_day, self._page = None, NEVER
         self.touched.everything()
 
     def _count_anew(self, call: Call) -> None:
@@ -435,7 +416,7 @@ class Board:
     # --- forgetting ----------------------------------------------------------------------------------
 
     def _turn_day(self, received_at: datetime) -> None:
-        day, self._page = self._day_of(received_at), self._quarter
+        day, self._page = self._quarters.day_of(received_at), self._quarters.latest
         if self._newest_day is not None and day <= self._newest_day:
             return
         self.catch_up()
