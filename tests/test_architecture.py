@@ -141,6 +141,7 @@ ORDER = [
     "day.history",
     "day.recount",
     "day.seen",
+    "day.live",
     "day.days",
     "retention",
     "day.story",
