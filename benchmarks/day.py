@@ -25,9 +25,9 @@ from wallboard.day import lines as call_lines
 from wallboard.day import tables as day_tables
 from wallboard.day.behind import calls_behind
 from wallboard.day.choice import Choice
-from wallboard.day.days import Live
 from wallboard.day.explain import Standards
 from wallboard.day.history import Question, fold
+from wallboard.day.live import Live
 from wallboard.day.story import tell
 from wallboard.intake import Intake
 from wallboard.journal import Delivery, Entry

@@ -18,9 +18,9 @@ from wallboard.day import tables as day_tables
 from wallboard.day import words as say
 from wallboard.day.behind import LISTS, calls_behind, count
 from wallboard.day.choice import Choice, read
-from wallboard.day.days import Live
 from wallboard.day.explain import VISITS, Standards, Terms, words_of
 from wallboard.day.lines import call_line, caller_of
+from wallboard.day.live import Live
 from wallboard.day.sheet import Sheet, Tally
 from wallboard.events import Place
 from wallboard.figures import ABANDON_RATE, LEVELS, share

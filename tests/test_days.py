@@ -14,10 +14,11 @@ import pytest
 from wallboard import figures
 from wallboard.board import Board
 from wallboard.clock import Clock
-from wallboard.day.days import Days, Live
+from wallboard.day.days import Days
 from wallboard.day.explain import Standards, Terms
 from wallboard.day.history import Question, fold
 from wallboard.day.intervals import QUARTER, Cuts
+from wallboard.day.live import Live
 from wallboard.day.recount import RecountFailed, recount
 from wallboard.day.rows import row_of
 from wallboard.day.sheet import Sheet

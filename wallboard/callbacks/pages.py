@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterator
 from typing import Any
-from urllib.parse import parse_qs, quote, unquote, urlencode
+from urllib.parse import quote, unquote, urlencode
 
 import msgspec
 from jinja2 import Environment
@@ -24,6 +24,7 @@ from wallboard.clock import Clock
 from wallboard.desk import NO_STORE, Desk, Drawing, Drawings
 from wallboard.eyes import Eyes
 from wallboard.fields import clean
+from wallboard.forms import TooMuch, read_form
 from wallboard.intake import Intake
 from wallboard.journal import Journal, JournalUnavailable
 from wallboard.scope import Sight
@@ -100,14 +101,15 @@ class CallbackPages:
 
     async def mark(self, request: Request) -> Response:
         """200 the list and what became of it (303 to the page for a browser without script) · 400 · 413."""
-        form = await form_of(request)
-        if form is None:
+        try:
+            form = await read_form(request, _MOST_BODY)
+        except TooMuch:
             return PlainTextResponse("That is too long.\n", 413)
-        kind = _MARKS.get(form.get("mark", ""))
-        if kind is None or not form.get("caller"):
+        kind = _MARKS.get(form.text("mark"))
+        if kind is None or not form.text("caller"):
             return PlainTextResponse("There is no such mark.\n", 400)
         asked, me, eyes = asked_of(request), name_of(request), self._eyes(request)
-        said = await self._mark(kind, form["caller"], form.get("text", ""), me, eyes)
+        said = await self._mark(kind, form.text("caller"), form.text("text"), me, eyes)
         if request.headers.get("hx-request") != "true":
             told = {"said": "name"} if not me else {"said": "refused"} if said.is_refused else {}
             return RedirectResponse(f"{LIST}{query_of(asked, **told)}", 303, NO_STORE)
@@ -116,11 +118,12 @@ class CallbackPages:
 
     async def name(self, request: Request) -> Response:
         """303 back to the list, the name kept for a year · 413."""
-        form = await form_of(request)
-        if form is None:
+        try:
+            form = await read_form(request, _MOST_BODY)
+        except TooMuch:
             return PlainTextResponse("That is too long.\n", 413)
         answer = RedirectResponse(f"{LIST}{query_of(asked_of(request))}", 303, NO_STORE)
-        name = as_name(form.get("name", ""))
+        name = as_name(form.text("name"))
         if name:
             answer.set_cookie(NAME_COOKIE, quote(name), max_age=_ONE_YEAR, httponly=True, samesite="lax", path="/")
         else:
@@ -236,17 +239,6 @@ def query_of(asked: Asked, **more: str) -> str:
     usual = msgspec.structs.asdict(Asked())
     told: dict[str, Any] = {n: v for n, v in msgspec.structs.asdict(asked).items() if v != usual[n]} | more
     return f"?{urlencode(told)}" if told else ""
-
-
-async def form_of(request: Request) -> dict[str, str] | None:
-    """The posted fields, the first of each name; `None` if that is too much."""
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > _MOST_BODY:
-            return None
-    fields = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=50)
-    return {name: values[0] for name, values in fields.items()}
 
 
 def name_of(request: Request) -> str:
