@@ -37,6 +37,8 @@ EVENTS_A_CALL = 40
 GOES_AWAY = (OSError, asyncio.IncompleteReadError, ValueError, StopAsyncIteration)
 REPLAY_SECONDS, AT_REST_SECONDS, AGREEING_SECONDS = 300.0, 1.0, 5.0
 HEALED_WITHIN_SECONDS = 20.0
+UNHURRIED = {f"WALLBOARD_{what}_TIMEOUT_SECONDS": "604800" for what in ("RINGING", "WAITING", "TALKING")}
+"""What was refused leaves calls without an end: presumed ended at one look and not yet at another, no two were alike."""
 REPLAYED_A_SECOND = 3_000
 """Entries, by a process that was killed last, on a machine that is busy."""
 _AS_OF = re.compile(rb'"as_of":"[^"]*",')
@@ -121,7 +123,8 @@ class Floor:
         folder = self._folder / str(len(self.folders))
         folder.mkdir()
         self.folders.append(folder)
-        return Server(folder, build=self._build, DATABASE_URL=self.database, WALLBOARD_LOG_LEVEL="warning")
+        own = {"DATABASE_URL": self.database, "WALLBOARD_LOG_LEVEL": "warning", **UNHURRIED}
+        return Server(folder, build=self._build, **own)
 
     async def started(self, server: Server) -> None:
         server.begin()
