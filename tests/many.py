@@ -38,7 +38,7 @@ GOES_AWAY = (OSError, asyncio.IncompleteReadError, ValueError, StopAsyncIteratio
 REPLAY_SECONDS, AT_REST_SECONDS, AGREEING_SECONDS = 300.0, 1.0, 5.0
 HEALED_WITHIN_SECONDS = 20.0
 UNHURRIED = {f"WALLBOARD_{what}_TIMEOUT_SECONDS": "604800" for what in ("RINGING", "WAITING", "TALKING")}
-"""What was refused leaves calls without an end: presumed ended at one look and not yet at another, no two were alike."""
+"""What was refused leaves calls without an end: presumed ended at one look and not yet at another, they differ."""
 REPLAYED_A_SECOND = 3_000
 """Entries, by a process that was killed last, on a machine that is busy."""
 _AS_OF = re.compile(rb'"as_of":"[^"]*",')
