@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ from tests.conftest import wait_until
 from tests.postgres import Postgres
 from tests.processes import OURS, Processes, Screen, watching
 from tests.signing import People, as_header
+from tests.test_snapshots import Server
+from wallboard.turned_away import TurnedAway
 
 LIST = "/supervisor/tvs"
 
@@ -126,6 +129,25 @@ def test_refused_webhooks_are_counted_together(open_: Processes) -> None:
         server.post(samples.rang(), **{"X-Pbx-Token": "wrong"})
     for server in (open_.a, open_.b):
         wait_until(lambda: server.state()["webhooks"]["refused"] == 3, "all three are counted", within=5)  # noqa: B023
+
+
+def test_of_two_sums_that_are_told_in_another_order_than_they_were_added_up_the_larger_holds(database: str) -> None:
+    async def counted() -> list[int]:
+        async with Server(database) as a, Server(database) as b:
+            commons = [server.engine.commons for server in (a, b)]
+            intakes = [server.fold.intake for server in (a, b)]
+            counts = [TurnedAway(server.fold.intake, server.engine, server.engine.commons) for server in (a, b)]
+            for intake in (intakes[0], intakes[1], intakes[0]):
+                intake.refuse()
+            for count in counts:
+                await count.keep()
+            for one in (commons[1], commons[0], commons[1]):
+                assert await one.settle()
+            for one in commons:
+                await one.close()
+            return [intake.refused for intake in intakes]
+
+    assert asyncio.run(counted()) == [3, 3]
 
 
 def test_two_that_start_together_on_an_empty_database_invite_one_admin_and_take_the_boards_once(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from contextlib import suppress
 from datetime import datetime
 
@@ -21,12 +22,17 @@ class _Said(msgspec.Struct, frozen=True):
 
 
 class TurnedAway:
-    """Best effort: what was counted while the journal could not be written is added when it can."""
+    """Best effort: what was counted while the journal could not be written is added when it can.
+
+    Each process tells under a key of its own, and the largest sum holds: two that are told in another order than they
+    were added up would else put the smaller one last.
+    """
 
     def __init__(self, intake: Intake, engine: Engine, commons: Commons) -> None:
         self._intake = intake
         self._engine = engine
         self._commons = commons
+        self._me = secrets.token_hex(4)
         commons.hear(_KIND, self._take)
 
     async def keep(self) -> None:
@@ -38,8 +44,8 @@ class TurnedAway:
             total = await self._engine.add_up("refused", by)
             intake.refused_untold -= by
             intake.refused = total + intake.refused_untold
+            self._commons.tell(_KIND, self._me, msgspec.json.encode(_Said(total, intake.refused_at)), _LASTS_SECONDS)
             await self._engine.journal.note("refused_at", intake.refused_at.isoformat())
-            self._commons.tell(_KIND, "", msgspec.json.encode(_Said(total, intake.refused_at)), _LASTS_SECONDS)
 
     def _take(self, key: str, value: bytes | None, ago: float) -> None:
         said, intake = msgspec.json.decode(value or b"", type=_Said), self._intake
