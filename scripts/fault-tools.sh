@@ -9,6 +9,7 @@ need unshare util-linux
 need mount mount
 need chattr e2fsprogs
 need systemd-analyze systemd
+need pgbouncer pgbouncer
 command -v initdb >/dev/null 2>&1 || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
 [ -e /usr/include/stdio.h ] || missing="$missing libc6-dev"
 if [ -z "$missing" ]; then exit 0; fi

@@ -36,7 +36,7 @@ class Postgres:
     def __init__(self, folder: Path, *settings: str, port: int | None = None) -> None:
         self.folder = folder
         self.data = folder / "data"
-        self.port = port or _free_port()
+        self.port = port or free_port()
         self.process: subprocess.Popen[bytes] | None = None
         self._settings = (*_PLAIN, *settings)
         self._environment = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
@@ -67,7 +67,7 @@ class Postgres:
         command = [_program("postgres"), "-D", str(self.data), "-p", str(self.port), "-k", str(self.folder), *settings]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                [*wrapper, *_as_another(), *command], stdout=log, stderr=log, cwd="/", stdin=subprocess.DEVNULL,
+                [*wrapper, *as_another(), *command], stdout=log, stderr=log, cwd="/", stdin=subprocess.DEVNULL,
                 env=self._environment | environment, start_new_session=True,
             )  # fmt: skip
 
@@ -132,7 +132,7 @@ class Postgres:
 
     def run(self, program: str, *arguments: str) -> None:
         """One of PostgreSQL's programs, to its end."""
-        command = [*_as_another(), _program(program), *arguments]
+        command = [*as_another(), _program(program), *arguments]
         done = subprocess.run(command, capture_output=True, cwd="/", check=False, env=self._environment)
         assert done.returncode == 0, done.stderr.decode()
 
@@ -160,7 +160,7 @@ def _program(name: str) -> str:
     return found
 
 
-def _as_another() -> Sequence[str]:
+def as_another() -> Sequence[str]:
     """What is put before a command that root must not run, and that must not outlive us."""
     mortal = ("setpriv", "--pdeathsig=KILL") if shutil.which("setpriv") else ()
     if os.geteuid() != 0:
@@ -183,7 +183,7 @@ def give_away(path: Path) -> None:
         os.chown(path, user.pw_uid, user.pw_gid)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

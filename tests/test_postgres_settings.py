@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import tempfile
 import time
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -12,6 +14,7 @@ import psycopg
 import pytest
 
 from tests.journals import NOW, delivery, nothing, soon, with_journal
+from tests.pooler import pooling
 from tests.postgres import PASSWORD, Postgres
 from wallboard.journal import EVENTS_LOST, Delivery, Entry, Journal, JournalError, JournalUnavailable
 from wallboard.journal import postgres_link as links
@@ -53,6 +56,19 @@ def test_a_database_that_cannot_hold_every_text_is_refused(postgres: Postgres, e
 def test_an_old_server_is_refused(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(links, "LEAST_VERSION", 99)
     assert "Use version 99 or newer" in refusal(database)
+
+
+def test_a_pooler_that_hands_a_connection_on_after_each_transaction_is_refused(
+    postgres: Postgres, database: str
+) -> None:
+    with tempfile.TemporaryDirectory(prefix="wallboard-pooler-") as folder:
+        Path(folder).chmod(0o755)
+        with pooling(postgres, database, "transaction", Path(folder) / "transaction") as url:
+            with pytest.raises(JournalError, match="a pooler in transaction mode stands before it") as refused:
+                check(url)
+            assert not refused.value.is_passing
+        with pooling(postgres, database, "session", Path(folder) / "session") as url:
+            check(url)
 
 
 def role(postgres: Postgres, database: str, name: str) -> str:

@@ -13,16 +13,24 @@ from psycopg import AsyncConnection
 from wallboard.journal import JournalError
 from wallboard.journal.migrations import STEPS, migrate, version_of
 from wallboard.journal.postgres_link import Link
-from wallboard.journal.postgres_words import explain, is_passing
+from wallboard.journal.postgres_words import Unfit, explain, is_passing
 
 _SECONDS = 5
+_LOOKS = 5
+_BACKEND = "SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()"
+_DIRECT = "Write the database's direct address, or set the pooler to pool_mode = session"
 _MIGRATION_SECONDS = 600
 T = TypeVar("T")
 
 
 def check(url: str) -> None:
     """Connects, and tries whether the tables can be made and written to; nothing is left of it. JournalError."""
-    _apart(_with_link(url, _SECONDS, _try))
+
+    async def tried(connection: AsyncConnection[Any]) -> None:
+        await _try(connection)
+        await _with_link(url, _SECONDS, lambda other: _refuse_shared(connection, other))
+
+    _apart(_with_link(url, _SECONDS, tried))
 
 
 def migrated(url: str) -> int:
@@ -40,6 +48,19 @@ async def _try(connection: AsyncConnection[Any]) -> None:
         )
         for table in ("deliveries", "commons"):
             await connection.execute(f"INSERT INTO {table} SELECT * FROM {table} WHERE false".encode())
+
+
+async def _refuse_shared(one: AsyncConnection[Any], other: AsyncConnection[Any]) -> None:
+    """Two connections of one process of the database: somebody between hands it on after each transaction, so that
+    neither LISTEN nor a lock of a session holds. Where others use it as well, it may take more than one look.
+    """
+    for _ in range(_LOOKS):
+        if await _backend(one) == await _backend(other):
+            raise Unfit("a pooler in transaction mode stands before it", _DIRECT)
+
+
+async def _backend(connection: AsyncConnection[Any]) -> Any:
+    return await (await connection.execute(_BACKEND)).fetchone()
 
 
 async def _with_link(url: str, seconds: float, do: Callable[[AsyncConnection[Any]], Awaitable[T]]) -> T:
