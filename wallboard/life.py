@@ -37,6 +37,7 @@ from wallboard.snapshots import Snapshots
 from wallboard.turned_away import TurnedAway
 
 _JUST_NOW = timedelta(minutes=1)
+_AGAIN_SECONDS = 1.0
 log = structlog.get_logger()
 
 
@@ -67,8 +68,7 @@ def lifespan_of(
     async def run() -> None:
         if spooling is not None:
             await spooling.open()
-        while not await _opened(intake, snapshots):
-            await asyncio.sleep(1)
+        await _until_open(intake, snapshots)
         gc.freeze()  # a day that was replayed is freed by its references alone; looking through it took half a second
         start = intake.start
         if start is not None:
@@ -105,15 +105,22 @@ def lifespan_of(
     return lifespan
 
 
-async def _opened(intake: Intake, snapshots: Snapshots) -> bool:
-    """A journal that cannot be opened now, for the disk is full or somebody holds it, may be in a moment."""
-    try:
-        await intake.open(snapshots.begin)
-        snapshots.opened()
-    except JournalError as error:
-        log.error("the journal cannot be opened", reason=str(error))
-        return False
-    return True
+async def _until_open(intake: Intake, snapshots: Snapshots) -> None:
+    """A journal that cannot be opened now, for the disk is full or somebody holds it, may be in a moment.
+
+    Each reason is said once, for a database may be away for hours.
+    """
+    complaint = ""
+    while True:
+        try:
+            await intake.open(snapshots.begin)
+            snapshots.opened()
+            return
+        except JournalError as error:
+            if str(error) != complaint:
+                complaint = str(error)
+                log.error("the journal cannot be opened", reason=complaint)
+        await asyncio.sleep(_AGAIN_SECONDS)
 
 
 async def take_boards(settings: Settings, saving: Saving, upkeep: Upkeep) -> None:

@@ -57,6 +57,7 @@ class PostgresCommons(Commons):
         self._turn = asyncio.Lock()
         self._began = self._tidied_at = -1.0
         self._seen = 0
+        self._trouble: str | None = None
 
     def hear(self, kind: str, take: Take) -> None:
         self._takers[kind] = take
@@ -97,8 +98,13 @@ class PostgresCommons(Commons):
             except (psycopg.Error, OSError) as error:
                 self._link.drop()
                 self._seen = 0  # another server may answer next, with numbers of its own
-                log.warning("other processes cannot be told", reason=words(error))
+                if words(error) != self._trouble:  # it looks twice a second, and a database may be away for hours
+                    self._trouble = words(error)
+                    log.warning("other processes cannot be told", reason=words(error))
                 return False
+            if self._trouble is not None:
+                self._trouble = None
+                log.info("other processes are told again")
             self._began = began
             return True
 
