@@ -35,7 +35,7 @@ def run(settings: Settings, keep_alive: int, started: Callable[[], None] = lambd
     `keep_alive` is how many seconds a connection may be without a request.
     """
     listening = _listen(settings)
-    click.echo(f"wallboard {__version__} listens on http://{settings.host}:{settings.port}")
+    click.echo(f"wallboard {__version__} listens on http://{settings.host}:{listening.getsockname()[1]}")
     sys.stdout.flush()  # or every process that is forked says it once more
     started()
     work = partial(_work, settings, listening, keep_alive)
