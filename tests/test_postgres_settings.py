@@ -111,6 +111,19 @@ def test_no_password_is_in_a_message_or_in_a_log(
     assert not any("s3c" in text for text in (str(refused.value), repr(refused.value), caplog.text, *said))
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    ["postgres://u:a/b@127.0.0.1/db", "postgres://u:p@127.0.0.1:99999/db", "postgres://u:p@127.0.0.1:1/db?sslmode=on",
+     "postgres://u:p@127.0.0.1:1/db?target_session_attrs=any1"],
+)  # fmt: skip
+def test_a_url_that_can_never_work_is_refused_and_not_waited_for(wrong: str) -> None:
+    assert "the URL cannot be read" in refusal(wrong)
+
+
+def test_a_database_without_the_tls_that_is_asked_for_is_refused(database: str) -> None:
+    assert "it offers no TLS" in refusal(f"{database}?sslmode=require")
+
+
 # --- what a server may be set to ---------------------------------------------------------------------
 
 

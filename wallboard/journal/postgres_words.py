@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import psycopg
 from psycopg import errors
 
@@ -26,7 +28,9 @@ _BY_TEXT = (
     ("role ", "there is no such user", "Correct the URL, or make the user"),
     ("database ", "there is no such database", "Correct the URL, or make it with createdb"),
 )
-_NEVER_READ = "Write postgres://user:password@host:5432/database"
+_UNREAD = "the URL cannot be read"
+_NEVER_READ = "Write postgres://user:password@host:5432/database; in a password %2F is a slash, %40 an @, %23 a #"
+_UNREAD_BY_LIBPQ = ("connection is bad: invalid ", f"[Errno {socket.EAI_SERVICE}]")  # no port, no mode
 _RIGHTS = "Let its owner GRANT CREATE, USAGE ON SCHEMA public to this user, or use a database that is the user's own"
 _WAIT = "Start it, or correct the address; a server that runs goes on by itself as soon as it answers"
 
@@ -77,7 +81,7 @@ def _told(error: Exception) -> tuple[str, str]:
     if isinstance(error, errors.InsufficientPrivilege | errors.InvalidSchemaName):
         return "this user may not make or use the wallboard's tables", _RIGHTS
     if isinstance(error, psycopg.ProgrammingError) and not error.diag.message_primary:
-        return "the URL cannot be read", _NEVER_READ
+        return _UNREAD, _NEVER_READ
     return _known(error) or (words(error), _WAIT)
 
 
@@ -86,6 +90,10 @@ def _known(error: Exception) -> tuple[str, str] | None:
     if not isinstance(error, psycopg.OperationalError):
         return None
     text = str(error)
+    if any(part in text for part in _UNREAD_BY_LIBPQ):
+        return _UNREAD, _NEVER_READ
+    if "SSL was required" in text:
+        return "it offers no TLS, which the URL asks for", "Switch ssl on there, or write another sslmode"
     for part, reason, remedy in _BY_TEXT:
         if f"FATAL:  {part}" in text or (part.startswith("no password") and part in text):
             return reason, remedy
