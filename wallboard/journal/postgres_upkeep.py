@@ -35,6 +35,7 @@ HEARD_WITHIN_SECONDS = 2.0
 """Every process that follows has heard by then what is about to go; the entry that it heard last may be among that."""
 _BREATH_SECONDS = 0.02
 _PATIENCE_SECONDS, _VACUUM_SECONDS = 10.0, 3_600.0
+_REWRITTEN_AT_ONCE = 2_000
 _LAST = 2**63 - 2
 _DROPPED = "(remark IS NULL OR remark = ANY(%s))"
 _TO_DROP = f"SELECT count(*) FROM deliveries WHERE sequence > %s AND sequence <= %s AND {_DROPPED}".encode()
@@ -128,7 +129,8 @@ class PostgresUpkeep:
                 return False, []
             await foretold()
             await _forget_snapshots(connection)
-            await connection.execute(_REWRITE, _columns(changed))
+            for at in range(0, len(changed), _REWRITTEN_AT_ONCE):  # no statement may take longer than five seconds
+                await connection.execute(_REWRITE, _columns(changed[at : at + _REWRITTEN_AT_ONCE]))
             return True, [said()]
 
         return await self._journal.work(do)
