@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import re
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
@@ -354,6 +355,19 @@ def test_on_a_phone_nothing_is_cut_off(browser: Browser, served: Server, address
     for region in page.locator(".scrolls").all():
         assert region.get_attribute("tabindex") == "0"
         assert region.get_attribute("aria-label") or region.get_attribute("aria-labelledby")
+    context.close()
+
+
+def test_on_a_phone_a_label_stands_beside_what_it_is_for(browser: Browser, served: Server) -> None:
+    context = browser.new_context(viewport={"width": 390, "height": 844})
+    page = context.new_page()
+    page.goto(f"{served.url}/supervisor/day")
+    for width, name in itertools.product(range(320, 400, 10), ("pick-day", "pick-scope")):
+        page.set_viewport_size({"width": width, "height": 844})
+        label, field = page.locator(f"label[for={name}]").bounding_box(), page.locator(f"#{name}").bounding_box()
+        assert label is not None
+        assert field is not None
+        assert field["y"] <= label["y"] <= field["y"] + field["height"], (width, name)
     context.close()
 
 
