@@ -1,7 +1,7 @@
-"""The rows that a start from a snapshot did not look at, examined while the server runs; knows no fold and no writer.
+"""The rows that a start from a snapshot did not look at, examined while the server runs; knows no fold, no writer.
 
-In a thread, over a connection of its own that changes nothing. SQLite itself calls it back every hundred rows or so, and
-then it sleeps: the interpreter is held for less than half a millisecond at a time.
+In a thread, over a connection of its own that changes nothing. SQLite itself calls it back every hundred rows or so,
+and then it sleeps: the interpreter is held for less than half a millisecond at a time.
 """
 
 from __future__ import annotations

@@ -280,7 +280,7 @@ class SqliteJournal:
             future.set_result(result)
 
     def _looked(self, reasons: list[str]) -> None:
-        """What was not examined at the start has been. Without a snapshot the next one examines it all, and mends it."""
+        """All has been examined. Where it is damaged, the next start, without a snapshot, examines and mends it."""
         if reasons:
             log.error("the journal is damaged", reasons=reasons)
             try:

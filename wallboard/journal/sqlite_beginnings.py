@@ -54,7 +54,7 @@ class SqliteBeginnings:
         return b""
 
     def entries(self, after: int) -> Iterator[Row]:
-        """In pieces, so that no reader keeps the writer from emptying its WAL; sqlite3.DatabaseError for a changed row."""
+        """In pieces, so that no reader keeps the writer from emptying its WAL; sqlite3.Error for a changed row."""
         with closing(untouched(self._path)) as connection:
             base = base_of(_notes(connection)) or FIRST
             while rows := connection.execute(f"{SELECT} LIMIT {_CHUNK}", (after,)).fetchall():
