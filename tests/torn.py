@@ -179,7 +179,8 @@ def start(folder: Path, more: bytes | None = None) -> Opened:
     epoch, anew = asyncio.run(run(more))
     if anew:
         epoch, still = asyncio.run(run(None))
-        assert not still and begun == 0, "the whole was examined"
+        assert not still
+        assert begun == 0, "the whole was examined"
     told = [msgspec.json.decode(e.delivery.body)["lost"] for e in entries if e.delivery.remark == EVENTS_LOST]
     bodies = [e.delivery.body for e in entries if e.delivery.remark in (None, KEPT)]
     purges = tuple(e.sequence for e in entries if e.delivery.remark == EVENTS_PURGED)
