@@ -77,13 +77,15 @@ class Snapshot(msgspec.Struct, frozen=True):
 
 
 async def keep(journal: SqliteJournal, entries: Sequence[Entry]) -> None:
-    """A snapshot as it stands."""
+    """A snapshot as it stands; what was deleted on purpose is in none."""
     beginnings, epoch, head = SqliteBeginnings(journal), journal.epoch, journal.head
     assert epoch is not None
     mark = Mark(version="", epoch=epoch, sequence=head, seal=beginnings.seal(head))
     async with beginnings.making() as file:
         assert file is not None
-        told = msgspec.msgpack.encode(Snapshot(mark, list(entries)))
+        base = journal.base
+        left = [e for e in entries if e.sequence > base.sequence or base.lasts(e.delivery.remark)]
+        told = msgspec.msgpack.encode(Snapshot(mark, left))
         file.write(hashlib.sha256(told).digest() + told)
         assert await beginnings.keep(file, mark)
 
