@@ -31,6 +31,7 @@ ORDER = [
     "journal.mending",
     "journal.lock",
     "journal.custody",
+    "journal.examination",
     "journal.patience",
     "journal.sqlite",
     "journal.beginnings",

@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from datetime import UTC, time
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any, cast
+
+import pytest
 
 from wallboard import views
 from wallboard.application import TEMPLATES
@@ -18,7 +21,7 @@ from wallboard.feed import Feed, Viewer
 from wallboard.journal import Journal
 from wallboard.render import Renderer
 from wallboard.rules import Rules
-from wallboard.screen import Source
+from wallboard.screen import Screen, Source
 from wallboard.screens import Screens
 
 
@@ -93,3 +96,33 @@ def test_a_board_that_cannot_be_drawn_falls_silent_and_comes_back() -> None:
             await running
 
     asyncio.run(work())
+
+
+@pytest.mark.parametrize(("takes", "least"), [(0.03, 0.05), (0.08, 0.105)], ids=["a while", "too long"])
+def test_frames_follow_every_50_ms_and_leave_time_for_others(
+    monkeypatch: pytest.MonkeyPatch, takes: float, least: float
+) -> None:
+    """Counted from start to start; of a crowd that takes longer the half of that remains."""
+    began: list[float] = []
+
+    async def work() -> None:
+        loop = asyncio.get_running_loop()
+        journal = cast(Journal, SimpleNamespace(head=0, trouble=None, spooled=None))
+        source = Source(Board(Rules(zone=UTC, day_starts_at=time(0))), journal, Clock(), Pen(TEMPLATES), Targets(), "")
+        screens = Screens(source, Boards(lambda: None))
+
+        async def publish(screen: Screen, now: object) -> None:
+            began.append(loop.time())
+            screens.changed()
+            await asyncio.sleep(takes)
+
+        monkeypatch.setattr(Screen, "publish", publish)
+        publishing = asyncio.create_task(screens._publishing())
+        async with asyncio.timeout(10):
+            while len(began) < 20:
+                await asyncio.sleep(0.01)
+        publishing.cancel()
+
+    asyncio.run(work())
+    apart = [after - before for before, after in pairwise(began)]
+    assert least - 0.002 <= min(apart) < least + 0.02

@@ -2,28 +2,52 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import json
 import shutil
 import sqlite3
+from contextlib import closing, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 
+import httpx
+import msgspec
 import pytest
 
-from tests.conftest import Server
+from tests.conftest import Server, wait_until
 from tests.samples import answered_call, rang
-from tests.torn import BODIES, FILES, NAME, NOW, Damage, Opened, make, outcome, start, undamaged
-from wallboard.journal import Delivery, mending, store
-from wallboard.journal.rows import INSERT, to_entry, to_row
+from tests.torn import (
+    BODIES,
+    FILES,
+    NAME,
+    NOW,
+    SNAPSHOT,
+    Damage,
+    Opened,
+    make,
+    outcome,
+    start,
+    taken_up,
+    undamaged,
+)
+from wallboard.journal import Delivery, JournalUnavailable, mending, store
+from wallboard.journal.custody import Custody
+from wallboard.journal.rows import INSERT, NOTE, sealed_note, to_entry, to_row
+from wallboard.journal.soundness import WAYMARK, Waymark
+from wallboard.journal.sqlite import SqliteJournal
+from wallboard.journal.sqlite_beginnings import SqliteBeginnings
+from wallboard.journal.sqlite_upkeep import SqliteUpkeep
 from wallboard.journal.store import Store
 
 LARGE = [b'{"type": "large", "n": %d, "x": "%s"}' % (n, b"x" * 300) for n in range(3000)]
 
 
-def made(folder: Path, bodies: list[bytes] = BODIES, *, stopped: bool = False) -> Path:
+def made(folder: Path, bodies: list[bytes] = BODIES, *, stopped: bool = False, snapshot: bool = False) -> Path:
     sound = folder / "sound"
     sound.mkdir()
-    make(sound, bodies, stopped=stopped)
+    make(sound, bodies, stopped=stopped, snapshot=snapshot)
     return sound
 
 
@@ -83,6 +107,102 @@ def test_nor_in_a_journal_of_many_pages(tmp_path: Path, stopped: bool) -> None:
         for at in places:
             outcome(sound, Damage(file, at, 0xFF), before)
             outcome(sound, Damage(file, at, 0), before)
+
+
+@pytest.mark.parametrize("stopped", [False, True], ids=["killed", "stopped"])
+def test_nor_is_any_by_a_start_from_a_snapshot(tmp_path: Path, stopped: bool) -> None:
+    """What stands before the snapshot's waymark is examined while the server runs, and all of it at the start then."""
+    sound = made(tmp_path, stopped=stopped, snapshot=True)
+    before, rng = undamaged(sound), Random("from a snapshot")
+    assert (before.begun, before.anew, before.bodies) == (60 if stopped else 41, False, BODIES)
+    became = set()
+    for file in FILES[: 1 if stopped else 3]:
+        size = (sound / file).stat().st_size
+        header = [Damage(file, at, 1 << rng.randrange(8)) for at in range(0, min(size, 120), 12)]
+        anywhere = [Damage(file, rng.randrange(size), rng.randrange(1, 256)) for _ in range(40)]
+        ends = [Damage(file, rng.randrange(size), 0) for _ in range(5)]
+        became |= {outcome(sound, damage, before) for damage in (*header, *anywhere, *ends)}
+    assert {"1 lost, and said so, later", "no harm"} <= became
+
+
+def damaged_before_the_waymark(folder: Path) -> Path:
+    """A journal of many rows that was stopped, with a snapshot of them all; the first row's body has changed."""
+    sound = made(folder, LARGE, stopped=True, snapshot=True)
+    at = (sound / NAME).read_bytes().index(LARGE[0])
+    Damage(NAME, at, 1).do(sound)
+    return sound
+
+
+def test_what_comes_before_an_old_row_is_found_damaged_is_kept(tmp_path: Path) -> None:
+    opened = start(damaged_before_the_waymark(tmp_path), b"more")
+    assert opened.anew
+    assert (opened.bodies, opened.losses) == ([*LARGE[1:], b"more"], [1])
+
+
+def test_nothing_is_deleted_before_all_has_been_examined(tmp_path: Path) -> None:
+    """Deleting what is damaged, or rewriting it, would be the end of knowing that it was."""
+    folder = damaged_before_the_waymark(tmp_path)
+
+    async def run() -> None:
+        journal = SqliteJournal(folder / NAME)
+
+        async def begin() -> int:
+            return len(taken_up(SqliteBeginnings(journal)))
+
+        await journal.open(lambda entry: None, begin=begin)
+        with pytest.raises(JournalUnavailable):
+            await SqliteUpkeep(journal).purge(2_000, "", NOW)
+        with pytest.raises(JournalUnavailable):
+            await SqliteUpkeep(journal).sweep()
+        await journal.close()
+
+    asyncio.run(run())
+    assert not (folder / SNAPSHOT).exists()
+    assert start(folder).losses == [1]
+
+
+def test_without_its_snapshot_a_journal_is_examined_before_it_is_read(tmp_path: Path) -> None:
+    folder = damaged_before_the_waymark(tmp_path)
+    (folder / SNAPSHOT).unlink()
+    opened = start(folder)
+    assert (opened.anew, opened.losses) == (False, [1])
+
+
+def test_a_waymark_that_is_wrong_is_not_believed(tmp_path: Path) -> None:
+    """It lies before rows that were rewritten since, or is another journal's: all is examined, and nothing is wrong."""
+    sound = made(tmp_path, snapshot=True)
+    for mark in (Waymark(41, b"\1" * 32), Waymark(10, b"\1" * 32), Waymark(61, b"\1" * 32)):
+        with closing(sqlite3.connect(sound / NAME)) as connection, connection:
+            connection.execute(NOTE, sealed_note(WAYMARK, msgspec.json.encode(mark).decode()))
+        for _ in range(2):
+            opened = start(sound)
+            assert (opened.bodies, opened.losses, opened.anew) == (BODIES, [], False)
+
+
+def test_a_server_that_finds_an_old_row_damaged_starts_anew_and_tells(idle_server: Server) -> None:
+    custody = Custody(idle_server.folder / NAME)
+    bodies = [json.dumps(rang(call=str(n))).encode() for n in range(1_100)]
+    custody.commit([Delivery(received_at=datetime.now(UTC), body=body) for body in bodies], [])
+    custody.release()
+    idle_server.start().stop()
+    assert (idle_server.folder / SNAPSHOT).exists()
+    Damage(NAME, (idle_server.folder / NAME).read_bytes().index(bodies[0]) + 20, 1).do(idle_server.folder)
+    server = idle_server.start()
+
+    def has_told() -> bool:
+        with suppress(httpx.HTTPError):
+            return bool(server.client.get("/readyz").status_code == 200 and server.state()["journal"]["lost_today"])
+        return False
+
+    wait_until(has_told, "the loss is told")
+    state = server.state()
+    assert (state["journal"]["lost_today"], state["sequence"]) == (1, 1_101)
+    assert "1 event lost" in server.client.get("/boards/main").text
+    assert server.post(rang(call="more")).status_code == 200
+    log = (server.folder / "log").read_text()
+    assert log.count("starts anew") == 1
+
+
 @pytest.mark.parametrize("step", ["records", "_tell", "_keep_aside", "complete", "adopt"])
 @pytest.mark.parametrize("gone", [True, False])
 def test_a_mending_that_is_cut_short_costs_nothing_more(sound: Path, tmp_path: Path, step: str, gone: bool) -> None:

@@ -58,7 +58,7 @@ def lifespan_of(
 ) -> Callable[[Starlette], AbstractAsyncContextManager[dict[str, Front]]]:
     async def every_second() -> None:
         if journal.has_parted and not intake.closing:
-            log.error("what this process shows stands nowhere any more: it starts anew")
+            log.error("the journal is not what this process shows: it starts anew")
             signal.raise_signal(signal.SIGTERM)
         with suppress(JournalUnavailable):
             await intake.follow_clock()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -98,20 +99,22 @@ class Screens:
             screen.farewell()
 
     async def run(self, every: Callable[[], Any]) -> None:
-        """Publishes changes at once (at most every 50 ms), time's own changes each second, heartbeats each 2 s."""
+        """Publishes changes at once (every 50 ms at most), time's own changes each second, heartbeats each 2 s."""
         await asyncio.gather(self._publishing(), self._ticking(), _each_second(every), self._beating())
 
     async def _publishing(self) -> None:
         while True:
             await self._dirty.wait()
             self._dirty.clear()
+            began = time.monotonic()
             now = self._source.clock.now()
             for screen in self:
                 await screen.publish(now)
             if self._steps != self._source.clock.steps:
                 self._steps = self._source.clock.steps
                 await self._beat()
-            await asyncio.sleep(COALESCE_SECONDS)
+            took = time.monotonic() - began
+            await asyncio.sleep(max(COALESCE_SECONDS - took, COALESCE_SECONDS / 2))
 
     async def _ticking(self) -> None:
         while True:

@@ -105,7 +105,7 @@ class Journal(Protocol):
 
     @property
     def has_parted(self) -> bool:
-        """True when the database has gone back to an older state than was applied: this process must start anew."""
+        """True when the database is damaged or has gone back to an older state: this process must start anew."""
 
     async def open(self, apply: Apply, after: int = 0, begin: Begin | None = None) -> None:
         """Opens the journal, applies all that stands after sequence `after`, and follows; JournalError otherwise."""

@@ -17,14 +17,14 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from wallboard.journal import EVENTS_PURGED, Delivery
+from wallboard.journal import EVENTS_PURGED, Delivery, files
 from wallboard.journal.base import BASE, UNCLEAN, Base, written
 from wallboard.journal.blanking import Blanking
-from wallboard.journal.files import ASIDE, SNAPSHOTS, adopt, beside, identity, identity_of, remove, size, wal_path
+from wallboard.journal.files import ASIDE, adopt, beside, identity, identity_of, remove, size, wal_path
 from wallboard.journal.lock import PATIENCE_SECONDS, TAKEN, lock_at
 from wallboard.journal.mending import open_sound
 from wallboard.journal.rows import NOTHING, Row, chained, seal_of, sound_notes, to_row
-from wallboard.journal.soundness import RESTATED, Restated, is_damage
+from wallboard.journal.soundness import RESTATED, WAYMARK, Restated, Waymark, is_damage
 from wallboard.journal.store import Store
 from wallboard.journal.witness import Testimony, Witness
 from wallboard.logs import reason
@@ -36,8 +36,8 @@ log = structlog.get_logger()
 class Custody:
     """Every method may raise sqlite3.Error or OSError; then `recover` comes before anything else."""
 
-    def __init__(self, path: Path) -> None:
-        """Takes the lock and opens the journal, mended if need be."""
+    def __init__(self, path: Path, whole: bool = True) -> None:
+        """Takes the lock and opens the journal, mended if need be; if not `whole`, entries may be `unexamined`."""
         self.path = path
         self._store: Store | None = None
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -46,7 +46,7 @@ class Custody:
             undo.callback(os.close, self._lock)
             self._witness = Witness(beside(path, "witness"))
             undo.callback(self._witness.close)
-            self._store, self._testimony = open_sound(path, self._witness)
+            self._store, self._testimony, self.unexamined = open_sound(path, self._witness, whole)
             undo.callback(self._store.close)
             self.written = self._testimony.sequence
             self._last_seal = _seal_at(self._store, self.written)
@@ -71,9 +71,22 @@ class Custody:
         return self._base
 
     @property
+    def testimony(self) -> Testimony:
+        """What the witness says."""
+        return self._testimony
+
+    @property
     def chain(self) -> bytes:
         """All seals since the base up to the last entry."""
         return self._testimony.chain
+
+    def examine(self) -> None:
+        """Leaves nothing `unexamined`."""
+        store, self._store = self._open(), None
+        store.close()
+        self._store, self._testimony, self.unexamined = open_sound(self.path, self._witness)
+        self.written = self._testimony.sequence
+        self._last_seal = _seal_at(self._store, self.written)
 
     def read(self, after: int, most: int) -> list[Row]:
         return self._open().read(after, most)
@@ -92,6 +105,15 @@ class Custody:
         self._testify(rows)
         self.failed = False
         return first
+
+    @property
+    def waymark(self) -> Waymark:
+        """Where the journal stands."""
+        return Waymark(self._testimony.sequence, self._testimony.chain)
+
+    def set_waymark(self, mark: Waymark) -> None:
+        """A start may leave out what stands before it, where there is a snapshot that was begun there or later."""
+        self.commit([], [(WAYMARK, msgspec.json.encode(mark).decode())])
 
     def declare(self, base: Base, aged: Sequence[int], at: datetime) -> list[Row]:
         """From here on everything up to `base` counts as deleted; returns the entry that says so."""
@@ -146,7 +168,7 @@ class Custody:
             blanking.do()
             self._store = self._reopen()
         self.forget_aside()
-        self.forget_snapshots()
+        files.forget_snapshots(self.path)
         self._open().write([], [(UNCLEAN, "")])
         self.failed = False
         return True
@@ -159,11 +181,6 @@ class Custody:
         """What mending kept of an older journal."""
         for word in ASIDE:
             remove(beside(self.path, word))
-
-    def forget_snapshots(self) -> None:
-        """They may hold what was deleted; they are made again."""
-        for word in SNAPSHOTS:
-            beside(self.path, word).unlink(missing_ok=True)
 
     def is_unclean(self) -> bool:
         """Whether something was deleted and not everything of it has been scrubbed yet."""
@@ -282,7 +299,7 @@ class Custody:
             if self._complaint != str(error):  # each webhook tries: a full disk is not to be filled with the log
                 self._complaint = str(error)
                 log.error("the journal cannot be opened again", reason=reason(error))
-        store, self._testimony = open_sound(self.path, self._witness)
+        store, self._testimony, _ = open_sound(self.path, self._witness)
         self._is_restating = False
         return store
 

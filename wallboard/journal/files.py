@@ -43,6 +43,12 @@ def remove(path: Path) -> None:
         Path(f"{path}{suffix}").unlink(missing_ok=True)
 
 
+def forget_snapshots(path: Path) -> None:
+    """None that stands beside the database is left."""
+    for word in SNAPSHOTS:
+        beside(path, word).unlink(missing_ok=True)
+
+
 def wal_path(path: Path) -> Path:
     return Path(f"{path}-wal")
 

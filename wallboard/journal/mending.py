@@ -23,7 +23,7 @@ from wallboard.journal.base import BASE, FIRST, UNCLEAN, Base, Kept, told_by, wi
 from wallboard.journal.carve import Record, records
 from wallboard.journal.files import adopt, beside, complete, contents, remove, size, wal_path
 from wallboard.journal.rows import ALL, COLUMNS, INSERT, NOTE, TABLES, Row, is_sealed, sealed_note, to_row
-from wallboard.journal.soundness import Findings, Loss, Range, count, examine, excuses, is_damage, without
+from wallboard.journal.soundness import WAYMARK, Findings, Loss, Range, count, examine, excuses, is_damage, without
 from wallboard.journal.store import Store, is_up_to_date, untouched
 from wallboard.journal.witness import Testimony, Witness
 from wallboard.logs import reason
@@ -31,16 +31,21 @@ from wallboard.logs import reason
 log = structlog.get_logger()
 
 
-def open_sound(path: Path, witness: Witness) -> tuple[Store, Testimony]:
+def open_sound(path: Path, witness: Witness, whole: bool = True) -> tuple[Store, Testimony, int]:
     """The journal at `path`, whole or made whole, and what the witness now says of it.
 
+    If not `whole`, what stands up to the entry that comes third may be damaged all the same: it is to be examined yet.
     Raises sqlite3.Error or OSError where it cannot be read for another reason than damage, and for a file that
     is no database and of which no witness says that it ever was.
     """
     told = witness.testimony
     adopt(path, told.sequence if told else 0)
     wal = contents(wal_path(path))  # as it is before SQLite drops what it does not like
-    store, findings = _look_at(path, told)
+    store, findings = _look_at(path, told, whole)
+    if findings.reasons and findings.since:  # part of a journal tells neither how much is gone nor whether anything is
+        if store is not None:
+            store.close()
+        store, findings = _look_at(path, told)
     if findings.reasons:
         if store is not None:
             store.close()
@@ -49,21 +54,21 @@ def open_sound(path: Path, witness: Witness) -> tuple[Store, Testimony]:
         store, findings = _look_at(path, None)
     if store is None:
         raise sqlite3.DatabaseError(findings.reasons[0])
-    return store, _agree(store, findings, witness)
+    return store, _agree(store, findings, witness), findings.since
 
 
-def _look_at(path: Path, told: Testimony | None) -> tuple[Store | None, Findings]:
+def _look_at(path: Path, told: Testimony | None, whole: bool = True) -> tuple[Store | None, Findings]:
     """A WAL is examined before anything may change it, for opening the store empties it.
 
     Were its sound end dropped behind a damaged frame, a mending that is cut short could not be begun again.
     """
     store = None
     try:
-        findings = _look_untouched(path, told) if size(wal_path(path)) else None
+        findings = _look_untouched(path, told, whole) if size(wal_path(path)) else None
         if findings is not None and findings.reasons:
             return None, findings
         store = Store(path)
-        return store, findings or examine(store.connection, told)
+        return store, findings or examine(store.connection, told, whole)
     except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         if store is not None:
             store.close()
@@ -72,12 +77,12 @@ def _look_at(path: Path, told: Testimony | None) -> tuple[Store | None, Findings
         return None, Findings(reasons=[f"unreadable: {reason(error)}"])
 
 
-def _look_untouched(path: Path, told: Testimony | None) -> Findings | None:
+def _look_untouched(path: Path, told: Testimony | None, whole: bool) -> Findings | None:
     """`None` where there is nothing to compare yet: tables of an older version, or none."""
     if not size(path):
         return Findings(reasons=["the WAL stands without its file"]) if told is not None else None
     with closing(untouched(path)) as connection:
-        return examine(connection, told) if is_up_to_date(connection) else None
+        return examine(connection, told, whole) if is_up_to_date(connection) else None
 
 
 def _agree(store: Store, findings: Findings, witness: Witness) -> Testimony:
@@ -159,7 +164,7 @@ def _tell(target: sqlite3.Connection, findings: Findings, told: Testimony | None
     now = datetime.now(UTC)
     remark = Delivery(received_at=now, body=msgspec.json.encode(loss), remark=EVENTS_LOST)
     target.execute(INSERT, to_row(head + 1, remark))
-    notes = [note for note in findings.notes if note[0] != BASE]
+    notes = [note for note in findings.notes if note[0] not in (BASE, WAYMARK)]
     if base.sequence:
         base = _as_it_stands(target, base)
         again = Delivery(received_at=now, body=written(base).encode(), remark=EVENTS_PURGED)

@@ -1,7 +1,8 @@
 """Whether a journal is whole; knows no event, changes nothing, and leaves what follows from it to `mending`.
 
 Rows tell by their seals whether they are as they were written, their numbers whether one is missing, and the
-witness whether the end is. What was deleted on purpose is no loss: all of this begins at the base.
+witness whether the end is. What was deleted on purpose is no loss: all of this begins at the base, or at a waymark,
+where what stands before it is examined later.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import msgspec
 
 from wallboard.journal import EVENTS_LOST, EVENTS_PURGED
 from wallboard.journal.base import FIRST, Base, Kept, base_of, told_by, witnessed
-from wallboard.journal.rows import ALL, NOTES, NOTHING, SHAPE, Row, chained, is_sealed, seal_of, sound_notes
+from wallboard.journal.rows import ALL, NOTES, NOTHING, SELECT, SHAPE, Row, chained, is_sealed, seal_of, sound_notes
 from wallboard.journal.witness import Testimony
 
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_MISMATCH,
@@ -44,8 +45,21 @@ class Restated(msgspec.Struct, frozen=True):
 RESTATED = "restated"
 
 
+class Waymark(msgspec.Struct, frozen=True):
+    """The note beside a snapshot: the chain at an entry that is in it. Only what came since is folded by a start."""
+
+    sequence: int
+    chain: bytes
+
+
+WAYMARK = "waymark"
+
+
 class Findings(msgspec.Struct):
-    """What an examination found; sound if there are no `reasons`, `foreign` if it is another history altogether."""
+    """What an examination found; sound if there are no `reasons`, `foreign` if it is another history altogether.
+
+    Entries up to `since` were not looked at.
+    """
 
     base: Base = FIRST
     head: int = 0
@@ -57,10 +71,15 @@ class Findings(msgspec.Struct):
     excused: list[Range] = []
     notes: list[tuple[str, str]] = []
     reasons: list[str] = []
+    since: int = 0
 
 
-def examine(connection: sqlite3.Connection, told: Testimony | None) -> Findings:
-    """Reads everything once. Three microseconds a row; the pages' order is SQLite's own quick_check."""
+def examine(connection: sqlite3.Connection, told: Testimony | None, whole: bool = True) -> Findings:
+    """Reads everything once. Three microseconds a row; the pages' order is SQLite's own quick_check.
+
+    If not `whole`, rows up to the waymark are left out. It need not be believed: from a wrong chain the rows since do
+    not lead to the witness's.
+    """
     found = Findings()
     notes = connection.execute(NOTES).fetchall()
     sound = sound_notes(notes)
@@ -74,6 +93,9 @@ def examine(connection: sqlite3.Connection, told: Testimony | None) -> Findings:
     if any(_shape(connection, table) != shape for table, shape in SHAPE.items()):
         found.reasons.append("a table is not as it was made")
     found.base = base_of(sound) or _base_without_its_note(connection, told)
+    found.head, found.chain = found.base.sequence, found.base.chain
+    if not whole and (mark := _waymark(found, told, sound)) is not None:
+        found.since, found.head, found.chain = mark.sequence, mark.sequence, mark.chain
     chain_then = _walk(connection, found, told)
     if told is not None:
         _hear(found, told, chain_then, sound.get(RESTATED))
@@ -91,6 +113,16 @@ def _base_without_its_note(connection: sqlite3.Connection, told: Testimony | Non
     return told_by(rows) or base or FIRST
 
 
+def _waymark(found: Findings, told: Testimony | None, sound: dict[str, str]) -> Waymark | None:
+    """`None` also where the witness cannot speak for it, and where rows before it have been rewritten since."""
+    if WAYMARK not in sound or told is None or told.epoch != found.epoch:
+        return None
+    mark = msgspec.json.decode(sound[WAYMARK], type=Waymark)
+    if RESTATED in sound and msgspec.json.decode(sound[RESTATED], type=Restated).sequence >= mark.sequence:
+        return None
+    return mark if found.base.sequence <= mark.sequence <= told.sequence else None
+
+
 def _shape(connection: sqlite3.Connection, table: str) -> list[tuple[str, str, int, int]]:
     columns = connection.execute(f"PRAGMA table_info({table})").fetchall()
     return [(name, kind, required, key) for _, name, kind, required, _, key in columns]
@@ -102,12 +134,11 @@ def _walk(connection: sqlite3.Connection, found: Findings, told: Testimony | Non
     Of a witness that ends before the base nothing can be checked any more, and it is believed.
     """
     base, kept = found.base, Kept(found.base)
-    found.head, found.chain = base.sequence, base.chain
     witnessed_at = told.sequence if told else 0
     chain_then = None
-    if witnessed_at <= base.sequence:
-        chain_then = base.chain if told is None or witnessed_at == base.sequence else told.chain
-    for row in connection.execute(ALL):
+    if witnessed_at <= found.head:
+        chain_then = found.chain if told is None or witnessed_at == found.head else told.chain
+    for row in connection.execute(SELECT, (found.since,)) if found.since else connection.execute(ALL):
         if not is_sealed(row):
             continue
         if row[0] <= base.sequence:
@@ -120,6 +151,8 @@ def _walk(connection: sqlite3.Connection, found: Findings, told: Testimony | Non
         found.excused += excuses(row)
         if row[0] == witnessed_at:
             chain_then = found.chain
+    if found.since:
+        return chain_then
     if kept.count < base.kept:
         found.reasons.append(f"{base.kept - kept.count} entries that are kept for ever are missing or have changed")
     elif kept.chain != base.kept_chain:

@@ -14,6 +14,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -33,6 +34,8 @@ from wallboard.journal import (
 from wallboard.journal import custody as files
 from wallboard.journal.base import FIRST, Base
 from wallboard.journal.custody import Custody
+from wallboard.journal.examination import Examination
+from wallboard.journal.files import forget_snapshots
 from wallboard.journal.patience import Patience
 from wallboard.journal.rows import Row, to_entry
 
@@ -42,6 +45,7 @@ _QUEUED_AT_MOST = 5_000
 _ACKNOWLEDGE_WITHIN_SECONDS = 0.75
 _TEND_EVERY_SECONDS = 0.5
 _CLOSE_WITHIN_SECONDS = 2
+_FORGOTTEN_AGAIN_SECONDS = 10
 
 log = structlog.get_logger()
 
@@ -54,12 +58,14 @@ _T = TypeVar("_T")
 class SqliteJournal:
     """See `wallboard.journal.Journal`. All public methods belong to the event loop's thread."""
 
-    has_parted = False  # what is lost of a file of its own is told, and nobody else has another opinion
-
     def __init__(self, path: Path) -> None:
         self._path = path.resolve()
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._custody: Custody | None = None
+        self._examination: Examination | None = None
+        self._examined = asyncio.Event()
+        self._examined.set()
+        self.has_parted = False
         self._writer: threading.Thread | None = None
         self.spooled: Spooled | None = None
         self._queued = 0
@@ -88,6 +94,17 @@ class SqliteJournal:
     def begins_after(self) -> int:
         return self.base.sequence
 
+    @property
+    def unexamined(self) -> int:
+        """Up to which entry nothing had been examined when the journal was opened."""
+        return self._custody.unexamined if self._custody is not None else 0
+
+    async def examined(self) -> None:
+        """Waits until the whole journal has been; JournalUnavailable where it is damaged."""
+        await self._examined.wait()
+        if self.has_parted:
+            raise JournalUnavailable("the journal is damaged")
+
     async def open(self, apply: Apply, after: int = 0, begin: Begin | None = None) -> None:
         """Opens, locks and replays, yielding to the loop between chunks; JournalError names the setting.
 
@@ -98,9 +115,11 @@ class SqliteJournal:
         self._patience = Patience(self._loop, _ACKNOWLEDGE_WITHIN_SECONDS, self._give_up)
         self.head = max(self.head, after)
         try:
-            custody = await asyncio.to_thread(self._prepare)
+            custody = await asyncio.to_thread(self._prepare, begin is None or self.head > 0)
             if begin is not None and not self.head:
                 self.head = await begin()
+            if self.head < custody.unexamined:
+                await asyncio.to_thread(custody.examine)
             while rows := await asyncio.to_thread(custody.read, self.head, _CHUNK):
                 self._found([to_entry(row) for row in rows])
                 await asyncio.sleep(0)
@@ -111,6 +130,9 @@ class SqliteJournal:
         self.trouble = None
         self._writer = threading.Thread(target=self._write, args=(custody,), name="journal", daemon=True)
         self._writer.start()
+        if custody.unexamined:
+            self._examined.clear()
+            self._examination = Examination(self._path, lambda: custody.testimony, partial(self._call, self._looked))
 
     async def append(self, delivery: Delivery) -> Any:
         """Durable and applied when it returns. After 0.75 s: JournalUnavailable, though it may yet be stored."""
@@ -140,6 +162,10 @@ class SqliteJournal:
         return self._notes.get(name)
 
     async def close(self) -> None:
+        if self._examination is not None:
+            self._examination.end()
+            self._examination = None
+            self._examined.set()
         if self._writer is not None:
             self._jobs.put(None)
             await asyncio.to_thread(self._writer.join, _CLOSE_WITHIN_SECONDS)
@@ -161,8 +187,9 @@ class SqliteJournal:
         self.trouble = "the disk does not answer"
         future.set_exception(JournalUnavailable(self.trouble))
 
-    def _prepare(self) -> Custody:
-        custody = self._custody = Custody(self._path)  # at once, so that whatever comes next `close` lets go of it
+    def _prepare(self, whole: bool) -> Custody:
+        # At once, so that whatever comes next `close` lets go of it.
+        custody = self._custody = Custody(self._path, whole)
         self._notes = custody.notes()
         return custody
 
@@ -251,6 +278,18 @@ class SqliteJournal:
         self._found(entries)
         if not future.done():
             future.set_result(result)
+
+    def _looked(self, reasons: list[str]) -> None:
+        """All has been examined. Where it is damaged, the next start, without a snapshot, examines and mends it."""
+        if reasons:
+            log.error("the journal is damaged", reasons=reasons)
+            try:
+                forget_snapshots(self._path)
+            except OSError:  # with one of them the next start would be as this one was, and so on
+                self._loop.call_later(_FORGOTTEN_AGAIN_SECONDS, self._looked, reasons)
+                return
+            self.has_parted = True
+        self._examined.set()
 
     def _found(self, entries: Sequence[Entry]) -> None:
         for entry in entries:

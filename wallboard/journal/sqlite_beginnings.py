@@ -14,8 +14,9 @@ from wallboard.journal import CALLER_ERASED, EVENTS_PURGED
 from wallboard.journal.base import FIRST, Base, base_of
 from wallboard.journal.beginnings import Mark
 from wallboard.journal.custody import Custody
-from wallboard.journal.files import SNAPSHOTS, beside
-from wallboard.journal.rows import NOTES, SELECT, Row, sound_notes
+from wallboard.journal.files import SNAPSHOTS, beside, forget_snapshots
+from wallboard.journal.rows import NOTES, NOTHING, SELECT, Row, is_sealed, sound_notes
+from wallboard.journal.soundness import Waymark
 from wallboard.journal.sqlite import SqliteJournal
 from wallboard.journal.store import untouched
 
@@ -31,6 +32,7 @@ class SqliteBeginnings:
     def __init__(self, journal: SqliteJournal) -> None:
         self._journal = journal
         self._path = journal.path
+        self._begun_at = Waymark(0, NOTHING)
 
     def opened(self, version: str) -> BinaryIO | None:
         try:
@@ -42,7 +44,8 @@ class SqliteBeginnings:
         return 0
 
     def stands(self, mark: Mark) -> bool:
-        return _stands(self._path, mark)
+        """None does that ends before what the journal has examined begins."""
+        return mark.sequence >= self._journal.unexamined and _stands(self._path, mark)
 
     def seal(self, sequence: int) -> bytes:
         with suppress(sqlite3.Error), closing(untouched(self._path)) as connection:
@@ -51,10 +54,12 @@ class SqliteBeginnings:
         return b""
 
     def entries(self, after: int) -> Iterator[Row]:
-        """In pieces, so that no reader keeps the writer from emptying its WAL."""
+        """In pieces, so that no reader keeps the writer from emptying its WAL; sqlite3.Error for a changed row."""
         with closing(untouched(self._path)) as connection:
             base = base_of(_notes(connection)) or FIRST
             while rows := connection.execute(f"{SELECT} LIMIT {_CHUNK}", (after,)).fetchall():
+                if not all(map(is_sealed, rows)):
+                    raise sqlite3.DatabaseError("a row has changed")
                 yield from (row for row in rows if not base.drops(row))
                 after = rows[-1][0]
 
@@ -68,7 +73,11 @@ class SqliteBeginnings:
 
     @asynccontextmanager
     async def making(self) -> AsyncIterator[BinaryIO | None]:
-        """Beside the database, from where an erasing takes it away."""
+        """Beside the database, from where an erasing takes it away. None is made of a journal that is damaged."""
+        if self._journal.has_parted:
+            yield None
+            return
+        self._begun_at = await self._journal.work(lambda custody: (custody.waymark, []))
         path = beside(self._path, UNFINISHED)
         path.unlink(missing_ok=True)
         with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "w+b") as file:
@@ -81,20 +90,20 @@ class SqliteBeginnings:
         """The journal's writer does it, between two commits."""
         file.flush()
         os.fsync(file.fileno())
-        return await self._journal.work(partial(_keep, mark=mark))
+        return await self._journal.work(partial(_keep, mark=mark, begun_at=self._begun_at))
 
     def forget(self, version: str) -> None:
-        for word in SNAPSHOTS:
-            with suppress(OSError):
-                beside(self._path, word).unlink(missing_ok=True)
+        with suppress(OSError):
+            forget_snapshots(self._path)
 
 
-def _keep(custody: Custody, mark: Mark) -> tuple[bool, list[Row]]:
+def _keep(custody: Custody, mark: Mark, begun_at: Waymark) -> tuple[bool, list[Row]]:
     if not _stands(custody.path, mark):
         beside(custody.path, UNFINISHED).unlink(missing_ok=True)
         return False, []
     with suppress(FileNotFoundError):  # an erasing has taken it away
         os.replace(beside(custody.path, UNFINISHED), beside(custody.path, WORD))
+        custody.set_waymark(begun_at)
         return True, []
     return False, []
 

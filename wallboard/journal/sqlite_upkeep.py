@@ -1,6 +1,7 @@
 """Old entries deleted and erased callers overwritten in a SQLite file; see `wallboard.journal.upkeep`.
 
-What reads much is done over a connection of its own; what writes, by the writer, between two commits.
+What reads much is done over a connection of its own; what writes, by the writer, between two commits. Nothing is done
+before the whole journal has been examined: it would be the end of what is damaged, and of knowing so.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ class SqliteUpkeep:
 
     async def purge(self, sequence: int, remains: str, now: datetime, before: date | None = None) -> bool:
         async with self._one_at_a_time:
+            await self._journal.examined()
             base = Base(sequence=sequence, remains=remains, before=before)
             base, aged, found = await read_apart(_moved, self._journal.path, self._journal.base, base, now)
             if not found:
@@ -58,6 +60,7 @@ class SqliteUpkeep:
 
     async def sweep(self) -> None:
         async with self._one_at_a_time:
+            await self._journal.examined()
             if await self._journal.work(lambda custody: (custody.is_unclean(), [])):
                 await self._sweep()
 
@@ -74,6 +77,7 @@ class SqliteUpkeep:
         foretold: Before = nothing,
     ) -> bool:
         async with self._one_at_a_time:
+            await self._journal.examined()
             if await self._journal.work(lambda custody: (custody.is_unclean(), [])):
                 await self._sweep()
             if not await carried_out(partial(self._rewrite, rewriter, said)):
