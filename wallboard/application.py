@@ -261,6 +261,7 @@ def create_app(settings: Settings) -> Starlette:
             screens,
             bell,
             front,
+            None if told else door,  # what is to be told goes through the application
             days,
             retention,
             people,

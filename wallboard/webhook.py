@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 
 from msgspec import structs
+from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -13,10 +14,11 @@ from wallboard.access.origins import Network, client_address, is_within
 from wallboard.access.rules import PBX, Way
 from wallboard.access.tokens import is_token
 from wallboard.bodies import Unreadable
-from wallboard.front import Front
+from wallboard.front import Front, Guest
 from wallboard.intake import Intake, Receipt
 from wallboard.journal import JournalUnavailable
-from wallboard.ready import Ready
+from wallboard.ready import Named, Ready, named
+from wallboard.walls import RawHeaders
 
 LARGEST_BODY = 256 * 1024
 TOKEN_HEADER = "x-pbx-token"
@@ -78,21 +80,14 @@ class Door:
 
     async def receive(self, request: Request) -> Ready:
         """200 stored · 400 quarantined · 401 · 403 address · 413 · 415 · 503 with Retry-After (interface.md)."""
-        if not self._comes_from_the_pbx(request):
+        headers = named(request.scope["headers"])
+        refusal = self._why_not(request.client and request.client.host, request.scope["headers"], headers)
+        if refusal in (_FOREIGN, _UNKNOWN):
             self._intake.refuse()
-            return _FOREIGN
-        headers = dict(reversed(request.scope["headers"]))  # of two with the same name the first counts
-        given = headers.get(_TOKEN, b"")
-        if not self._is_known(given):
-            if given and not self._intake.ready:  # a key that was made on the desk may not have been read yet
-                return _STARTING
-            self._intake.refuse()
-            return _UNKNOWN
-        self._front.recognise(request.scope)
-        if b"content-encoding" in headers:
-            return _ENCODED
-        if not self._intake.takes:
-            return _NO_MORE if self._intake.closing else _NOT_YET
+        elif refusal is not _STARTING:
+            self._front.recognise(request.scope.get("state", {}).get("connection"))
+        if refusal is not None:
+            return refusal
         try:
             raw = await _body(request.receive, headers.get(b"content-length", b""))
             return _taken(await self._intake.accept(raw, _meaning(headers.get(_MEANING))))
@@ -105,15 +100,45 @@ class Door:
         except ClientDisconnect:
             return _HALF
 
+    def admits(self, guest: Guest, address: str | None, raw: RawHeaders, headers: Named) -> bool:
+        """Whether a POST from this connection would be taken by `receive`. No is for `receive` to say."""
+        if self._why_not(address, raw, headers) is not None:
+            return False
+        self._front.recognise(guest)
+        return True
+
+    def take_at_once(self, body: bytes, headers: Named, answer: Callable[[Ready], None]) -> bool:
+        """The rest of `receive` for one that it admits: calls `answer`. False, and nothing done, if it needs more."""
+        try:
+            future = self._intake.accept_at_once(body, _meaning(headers.get(_MEANING)))
+        except JournalUnavailable:
+            return False
+        if future is None:
+            return False
+        future.add_done_callback(
+            lambda future: answer(_taken(future.result()) if future.exception() is None else _NO_JOURNAL)
+        )
+        return True
+
+    def _why_not(self, address: str | None, raw: RawHeaders, headers: Named) -> Ready | None:
+        """What is said to a POST before its body is looked at; `None` if it is to be taken."""
+        if self._addresses and not is_within(
+            client_address(address, Headers(raw=list(raw)), self._trusted), self._addresses
+        ):
+            return _FOREIGN
+        given = headers.get(_TOKEN, b"")
+        if not self._is_known(given):
+            # A key that was made on the desk may not have been read yet.
+            return _STARTING if given and not self._intake.ready else _UNKNOWN
+        if b"content-encoding" in headers:
+            return _ENCODED
+        if not self._intake.takes:
+            return _NO_MORE if self._intake.closing else _NOT_YET
+        return None
+
     def _is_known(self, given: bytes) -> bool:
         """Both are always asked, so that time does not tell which knew it."""
         return any((is_token(given, self._tokens), self._is_key(given)))
-
-    def _comes_from_the_pbx(self, request: Request) -> bool:
-        if not self._addresses:
-            return True
-        peer = request.client.host if request.client else None
-        return is_within(client_address(peer, request.headers, self._trusted), self._addresses)
 
 
 class Doorway:

@@ -114,11 +114,15 @@ class SqliteJournal:
 
     async def append(self, delivery: Delivery) -> Any:
         """Durable and applied when it returns. After 0.75 s: JournalUnavailable, though it may yet be stored."""
+        return await self.enqueue(delivery)
+
+    def enqueue(self, delivery: Delivery) -> asyncio.Future[Any]:
+        """What `append` waits for."""
         if self._writer is None or self._queued >= _QUEUED_AT_MOST:
             raise JournalUnavailable("the journal is closed" if self._writer is None else "too much is queued")
         future = self._enqueue(delivery)
         self._patience.begin(future)
-        return await future
+        return future
 
     async def decide(self, decide: Decide) -> Any:
         delivery = decide()

@@ -1,0 +1,107 @@
+"""The PBX's posts by the short way: what nearly all of them are; knows no rule of the door and no board.
+
+For each request uvicorn makes a scope, a cycle, an event and a task, and Starlette wraps it twice. A whole POST of known
+length, let in at once, needs none of them. All that is out of the ordinary goes the general way, and so does whatever is
+not taken, for there the same door says why.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from typing import Any, Protocol
+
+from uvicorn.config import Config
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
+from uvicorn.server import ServerState
+
+from wallboard.ready import Named, Ready, named
+from wallboard.walls import RawHeaders, is_secret
+from wallboard.watching import Nobody, Watched
+
+_AT_THE_DOOR = re.compile(rb"/webhooks/pbx(?:/[\w/.-]*)?").fullmatch
+
+
+class Door(Protocol):
+    """What the short way asks of `webhook.Door`."""
+
+    def admits(self, guest: Any, address: str | None, raw: RawHeaders, headers: Named) -> bool: ...
+
+    def take_at_once(self, body: bytes, headers: Named, answer: Any) -> bool: ...
+
+
+class Post:
+    """In the place of uvicorn's cycle: what the connection asks of a request that it answers."""
+
+    __slots__ = ("body", "disconnected", "headers", "keep_alive", "response_complete", "response_started")
+    message_event = Nobody()
+    waiting_for_100_continue = False
+
+    def __init__(self, headers: Named) -> None:
+        self.headers = headers
+        self.body = bytearray()
+        self.keep_alive = True
+        self.disconnected = self.response_started = self.response_complete = False
+
+
+class Posting(Watched):
+    """uvicorn's protocol with a short way to the `door` of the lifespan's state, if there is one."""
+
+    __slots__ = ("_door",)
+
+    def __init__(self, config: Config, server_state: ServerState, app_state: dict[str, Any]) -> None:
+        super().__init__(config, server_state, app_state)
+        is_plain = not (self.access_log or self.root_path or self.limit_concurrency)
+        self._door: Door | None = app_state.get("door") if is_plain else None
+
+    def answer(self, status_line: bytes, headers: bytes, body: bytes) -> bool:
+        """See `ready.Line`."""
+        raise NotImplementedError
+
+    def on_headers_complete(self) -> None:
+        if (post := self._post()) is None:
+            super().on_headers_complete()
+            return
+        self.cycle = self._served = post  # type: ignore[assignment]
+
+    def on_body(self, body: bytes) -> None:
+        if isinstance(self.cycle, Post):
+            self.cycle.body += body
+            return
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        post = self.cycle
+        if not isinstance(post, Post):
+            super().on_message_complete()
+            return
+        assert self._door is not None
+        if not self._door.take_at_once(bytes(post.body), post.headers, partial(self._answer, post)):
+            self._take_generally(post)
+
+    def _post(self) -> Post | None:
+        """The request whose head has come, if nothing about it is out of the ordinary and it is let in."""
+        parser, door = self.parser, self._door
+        if door is None or not _AT_THE_DOOR(self.url) or parser.get_method() != b"POST":
+            return None
+        if not parser.should_keep_alive() or parser.should_upgrade() or parser.get_http_version() != "1.1":
+            return None
+        if self.cycle is not None and not self.cycle.response_complete:
+            return None
+        headers = named(self.headers)
+        length = headers.get(b"content-length", b"")
+        if not length.isdigit() or int(length) > HIGH_WATER_LIMIT or self.expect_100_continue or self.stalled:
+            return None
+        is_let_in = door.admits(self, self.client and self.client[0], self.headers, headers)
+        return Post(headers) if is_let_in else None
+
+    def _take_generally(self, post: Post) -> None:
+        """What has come of it once more, for uvicorn."""
+        self.cycle = self._served = None  # type: ignore[assignment]
+        super().on_headers_complete()
+        super().on_body(bytes(post.body))
+        super().on_message_complete()
+
+    def _answer(self, post: Post, ready: Ready) -> None:
+        if self._served is post:  # type: ignore[comparison-overlap]
+            ready.hand_over(self, is_secret=is_secret(self.scheme, post.headers.get(b"x-forwarded-proto", b"")))
