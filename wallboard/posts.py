@@ -33,15 +33,17 @@ class Door(Protocol):
 class Post:
     """In the place of uvicorn's cycle: what the connection asks of a request that it answers."""
 
-    __slots__ = ("body", "disconnected", "headers", "keep_alive", "response_complete", "response_started")
+    __slots__ = (
+        "body", "disconnected", "headers", "keep_alive", "response_complete", "response_started",
+        "waiting_for_100_continue",
+    )  # fmt: skip
     message_event = Nobody()
-    waiting_for_100_continue = False
 
     def __init__(self, headers: Named) -> None:
         self.headers = headers
         self.body = bytearray()
         self.keep_alive = True
-        self.disconnected = self.response_started = self.response_complete = False
+        self.disconnected = self.response_started = self.response_complete = self.waiting_for_100_continue = False
 
 
 class Posting(Watched):
@@ -51,7 +53,7 @@ class Posting(Watched):
 
     def __init__(self, config: Config, server_state: ServerState, app_state: dict[str, Any]) -> None:
         super().__init__(config, server_state, app_state)
-        is_plain = not (self.access_log or self.root_path or self.limit_concurrency)
+        is_plain = not (config.access_log or self.root_path or self.limit_concurrency)
         self._door: Door | None = app_state.get("door") if is_plain else None
 
     def answer(self, status_line: bytes, headers: bytes, body: bytes) -> bool:
