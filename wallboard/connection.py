@@ -101,12 +101,18 @@ class Connection(Posting):
     def data_received(self, data: bytes) -> None:
         """In pieces, so that a limit is noticed before much has been taken in."""
         self._unset_keepalive_if_required()
+        if self.take_known(data):
+            self._clear_deadline()
+            return
+        is_first = not self._receiving
         for start in range(0, len(data), _PIECE):
             if self.transport.is_closing() or self._is_deaf:
                 return
             self._feed(data[start : start + _PIECE])
-        if self._deadline is None and (self._receiving or not self._answering):
+        if self._deadline is None and (self._receiving or not self._is_answering):
             self._set_deadline(REQUEST_SECONDS)  # empty lines between requests begin none
+        if is_first:
+            self.learn(data)
 
     def shutdown(self) -> None:
         """uvicorn is stopping: half a request is turned away, and who does not read is not waited for."""
@@ -209,10 +215,6 @@ class Connection(Posting):
 
     # --- deadlines
 
-    @property
-    def _answering(self) -> bool:
-        return self.cycle is not None and not self.cycle.response_complete
-
     def _set_deadline(self, seconds: float) -> None:
         self._clear_deadline()
         self._deadline = self.loop.call_later(seconds, self._late)
@@ -244,11 +246,11 @@ class Connection(Posting):
         self._front.oversized += refusal is TOO_LARGE
         # Whether the answer under way would be to this request.
         own = not self._head and self._receiving and self.cycle is self._served
-        if self._answering and (self.cycle.response_started or not own):
+        if self._is_answering and (self.cycle.response_started or not own):
             self.transport.abort()
             return
         self.transport.write(written(refusal))
         self.transport.close()
-        if self._answering:
+        if self._is_answering:
             self.cycle.disconnected = True
             self.cycle.message_event.set()

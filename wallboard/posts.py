@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from uvicorn.config import Config
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
@@ -20,10 +20,23 @@ from wallboard.walls import RawHeaders, is_secret
 from wallboard.watching import Nobody, Watched
 
 _AT_THE_DOOR = re.compile(rb"/webhooks/pbx(?:/[\w/.-]*)?").fullmatch
+_END = b"\r\n\r\n"
+_MOST_HEADS, _LONGEST_HEAD = 1_000, 2_000
+"""Two megabytes at most, of those who have shown a token."""
+
+
+class Head(NamedTuple):
+    """As uvicorn's parser has read it."""
+
+    raw: RawHeaders
+    headers: Named
+    length: int
 
 
 class Door(Protocol):
-    """What the short way asks of `webhook.Door`."""
+    """What the short way asks of `webhook.Door`. `heads` are those of posts that it took, by their bytes."""
+
+    heads: dict[bytes, Head]
 
     def admits(self, guest: Any, address: str | None, raw: RawHeaders, headers: Named) -> bool: ...
 
@@ -60,6 +73,36 @@ class Posting(Watched):
         """See `ready.Line`."""
         raise NotImplementedError
 
+    def take_known(self, data: bytes) -> bool:
+        """Takes a whole post whose head is byte for byte one that was read before: as a PBX says the same each time,
+        the parser, which would say the same as well, need not see it. False, and nothing done, for anything else.
+        """
+        end = data.find(_END) + len(_END)
+        door = self._door
+        if door is None or (head := door.heads.get(data[:end])) is None or len(data) != end + head.length:
+            return False
+        if self._receiving or self._is_answering or self.stalled or self.transport.is_closing():
+            return False
+        post = Post(head.headers)
+        if not self._is_let_in(head.raw, head.headers):
+            return False
+        if not door.take_at_once(data[end:], head.headers, partial(self._answer, post)):
+            return False
+        self.cycle = self._served = post  # type: ignore[assignment]
+        return True
+
+    def learn(self, data: bytes) -> None:
+        """Remembers the head, if `data` was one whole post and nothing else."""
+        post, door = self.cycle, self._door
+        if door is None or not isinstance(post, Post) or self._receiving:
+            return
+        end, length = data.find(_END) + len(_END), len(post.body)
+        if end + length != len(data) or end > _LONGEST_HEAD:
+            return
+        if len(door.heads) >= _MOST_HEADS:
+            door.heads.clear()
+        door.heads[data[:end]] = Head(self.headers, post.headers, length)
+
     def on_headers_complete(self) -> None:
         if (post := self._post()) is None:
             super().on_headers_complete()
@@ -88,14 +131,21 @@ class Posting(Watched):
             return None
         if not parser.should_keep_alive() or parser.should_upgrade() or parser.get_http_version() != "1.1":
             return None
-        if self.cycle is not None and not self.cycle.response_complete:
+        if self._is_answering:
             return None
         headers = named(self.headers)
         length = headers.get(b"content-length", b"")
         if not length.isdigit() or int(length) > HIGH_WATER_LIMIT or self.expect_100_continue or self.stalled:
             return None
-        is_let_in = door.admits(self, self.client and self.client[0], self.headers, headers)
-        return Post(headers) if is_let_in else None
+        return Post(headers) if self._is_let_in(self.headers, headers) else None
+
+    @property
+    def _is_answering(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _is_let_in(self, raw: RawHeaders, headers: Named) -> bool:
+        assert self._door is not None
+        return self._door.admits(self, self.client and self.client[0], raw, headers)
 
     def _take_generally(self, post: Post) -> None:
         """What has come of it once more, for uvicorn."""

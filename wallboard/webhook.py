@@ -17,6 +17,7 @@ from wallboard.bodies import Unreadable
 from wallboard.front import Front, Guest
 from wallboard.intake import Intake, Receipt
 from wallboard.journal import JournalUnavailable
+from wallboard.posts import Head
 from wallboard.ready import Named, Ready, named
 from wallboard.walls import RawHeaders
 
@@ -73,6 +74,7 @@ class Door:
         self._is_key = is_key
         self._addresses = addresses
         self._trusted = trusted
+        self.heads: dict[bytes, Head] = {}
 
     def routes(self) -> Iterator[Way]:
         yield Way(_PATH, self.receive, "POST", PBX)
