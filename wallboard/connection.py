@@ -104,14 +104,14 @@ class Connection(Posting):
         if self.take_known(data):
             self._clear_deadline()
             return
-        is_first = not self._receiving
+        before, is_first = self.cycle, not self._receiving
         for start in range(0, len(data), _PIECE):
             if self.transport.is_closing() or self._is_deaf:
                 return
             self._feed(data[start : start + _PIECE])
         if self._deadline is None and (self._receiving or not self._is_answering):
             self._set_deadline(REQUEST_SECONDS)  # empty lines between requests begin none
-        if is_first:
+        if is_first and self.cycle is not before:
             self.learn(data)
 
     def shutdown(self) -> None:

@@ -49,7 +49,7 @@ def lifespan_of(
     screens: Screens,
     bell: Bell,
     front: Front,
-    door: Door | None,
+    door: Door,
     days: Days,
     retention: Retention,
     people: People,

@@ -1,13 +1,14 @@
 """The PBX's posts by the short way: what nearly all of them are; knows no rule of the door and no board.
 
-For each request uvicorn makes a scope, a cycle, an event and a task, and Starlette wraps it twice. A whole POST of known
-length, let in at once, needs none of them. All that is out of the ordinary goes the general way, and so does whatever is
-not taken, for there the same door says why.
+For each request uvicorn makes a scope, a cycle, an event and a task, and Starlette wraps it twice. A POST of known
+length that is taken needs none of them. All that is out of the ordinary goes the general way, and so does whatever is
+refused, for there the same door says why.
 """
 
 from __future__ import annotations
 
 import re
+import time
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
@@ -15,11 +16,14 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.server import ServerState
 
+from wallboard.answers import tell
 from wallboard.ready import Named, Ready, named
 from wallboard.walls import RawHeaders, is_secret
 from wallboard.watching import Nobody, Watched
 
-_AT_THE_DOOR = re.compile(rb"/webhooks/pbx(?:/[\w/.-]*)?").fullmatch
+PATH = "/webhooks/pbx"
+BELOW = f"{PATH}/{{rest:path}}"
+_AT_THE_DOOR = re.compile(PATH.encode() + rb"(/[\w/.-]*)?").fullmatch
 _END = b"\r\n\r\n"
 _MOST_HEADS, _LONGEST_HEAD = 1_000, 2_000
 """Two megabytes at most, of those who have shown a token."""
@@ -28,15 +32,19 @@ _MOST_HEADS, _LONGEST_HEAD = 1_000, 2_000
 class Head(NamedTuple):
     """As uvicorn's parser has read it."""
 
+    route: str
     raw: RawHeaders
     headers: Named
     length: int
 
 
 class Door(Protocol):
-    """What the short way asks of `webhook.Door`. `heads` are those of posts that it took, by their bytes."""
+    """What the short way asks of `webhook.Door`. `heads` are those of posts that it took, by their bytes; where the log
+    `tells` of each answer, these are told as well.
+    """
 
     heads: dict[bytes, Head]
+    tells: bool
 
     def admits(self, guest: Any, address: str | None, raw: RawHeaders, headers: Named) -> bool: ...
 
@@ -47,13 +55,14 @@ class Post:
     """In the place of uvicorn's cycle: what the connection asks of a request that it answers."""
 
     __slots__ = (
-        "body", "disconnected", "headers", "keep_alive", "response_complete", "response_started",
+        "began", "body", "disconnected", "headers", "keep_alive", "response_complete", "response_started", "route",
         "waiting_for_100_continue",
     )  # fmt: skip
     message_event = Nobody()
 
-    def __init__(self, headers: Named) -> None:
-        self.headers = headers
+    def __init__(self, route: str, headers: Named) -> None:
+        self.route, self.headers = route, headers
+        self.began = time.monotonic()
         self.body = bytearray()
         self.keep_alive = True
         self.disconnected = self.response_started = self.response_complete = self.waiting_for_100_continue = False
@@ -83,7 +92,7 @@ class Posting(Watched):
             return False
         if self._receiving or self._is_answering or self.stalled or self.transport.is_closing():
             return False
-        post = Post(head.headers)
+        post = Post(head.route, head.headers)
         if not self._is_let_in(head.raw, head.headers):
             return False
         if not door.take_at_once(data[end:], head.headers, partial(self._answer, post)):
@@ -101,7 +110,7 @@ class Posting(Watched):
             return
         if len(door.heads) >= _MOST_HEADS:
             door.heads.clear()
-        door.heads[data[:end]] = Head(self.headers, post.headers, length)
+        door.heads[data[:end]] = Head(post.route, self.headers, post.headers, length)
 
     def on_headers_complete(self) -> None:
         if (post := self._post()) is None:
@@ -127,7 +136,7 @@ class Posting(Watched):
     def _post(self) -> Post | None:
         """The request whose head has come, if nothing about it is out of the ordinary and it is let in."""
         parser, door = self.parser, self._door
-        if door is None or not _AT_THE_DOOR(self.url) or parser.get_method() != b"POST":
+        if door is None or (at := _AT_THE_DOOR(self.url)) is None or parser.get_method() != b"POST":
             return None
         if not parser.should_keep_alive() or parser.should_upgrade() or parser.get_http_version() != "1.1":
             return None
@@ -137,7 +146,7 @@ class Posting(Watched):
         length = headers.get(b"content-length", b"")
         if not length.isdigit() or int(length) > HIGH_WATER_LIMIT or self.expect_100_continue or self.stalled:
             return None
-        return Post(headers) if self._is_let_in(self.headers, headers) else None
+        return Post(BELOW if at[1] else PATH, headers) if self._is_let_in(self.headers, headers) else None
 
     @property
     def _is_answering(self) -> bool:
@@ -155,5 +164,8 @@ class Posting(Watched):
         super().on_message_complete()
 
     def _answer(self, post: Post, ready: Ready) -> None:
-        if self._served is post:  # type: ignore[comparison-overlap]
-            ready.hand_over(self, is_secret=is_secret(self.scheme, post.headers.get(b"x-forwarded-proto", b"")))
+        if self._served is not post:  # type: ignore[comparison-overlap]
+            return
+        ready.hand_over(self, is_secret=is_secret(self.scheme, post.headers.get(b"x-forwarded-proto", b"")))
+        if self._door is not None and self._door.tells:
+            tell("POST", post.route, ready.status_code, post.began)

@@ -17,14 +17,13 @@ from wallboard.bodies import Unreadable
 from wallboard.front import Front, Guest
 from wallboard.intake import Intake, Receipt
 from wallboard.journal import JournalUnavailable
-from wallboard.posts import Head
+from wallboard.posts import BELOW, PATH, Head
 from wallboard.ready import Named, Ready, named
 from wallboard.walls import RawHeaders
 
 LARGEST_BODY = 256 * 1024
 TOKEN_HEADER = "x-pbx-token"
 MEANING_HEADER = "x-wallboard-meaning"
-_PATH = "/webhooks/pbx"
 _RETRY = {"Retry-After": "1"}
 _CLOSE = {"Connection": "close"}
 _TOKEN, _MEANING = TOKEN_HEADER.encode(), MEANING_HEADER.encode()
@@ -66,19 +65,23 @@ class Door:
         is_key: Callable[[bytes], bool] = lambda given: False,
         addresses: tuple[Network, ...] = (),
         trusted: tuple[Network, ...] = (),
+        tells: bool = False,
     ) -> None:
-        """`is_key` knows the keys made on the desk. Without `addresses` all are let in; `trusted` are our proxies."""
+        """`is_key` knows the keys made on the desk. Without `addresses` all are let in; `trusted` are our proxies. The
+        log may tell of each answer.
+        """
         self._intake = intake
         self._tokens = tokens
         self._front = front
         self._is_key = is_key
         self._addresses = addresses
         self._trusted = trusted
+        self.tells = tells
         self.heads: dict[bytes, Head] = {}
 
     def routes(self) -> Iterator[Way]:
-        yield Way(_PATH, self.receive, "POST", PBX)
-        yield Way(f"{_PATH}/{{rest:path}}", self.receive, "POST", PBX)
+        yield Way(PATH, self.receive, "POST", PBX)
+        yield Way(BELOW, self.receive, "POST", PBX)
 
     async def receive(self, request: Request) -> Ready:
         """200 stored · 400 quarantined · 401 · 403 address · 413 · 415 · 503 with Retry-After (interface.md)."""
@@ -152,10 +155,10 @@ class Doorway:
         self._at, self._below = door.routes()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] != "POST" or not scope["path"].startswith(_PATH):
+        if scope["type"] != "http" or scope["method"] != "POST" or not scope["path"].startswith(PATH):
             await self._app(scope, receive, send)
             return
-        rest: str = scope["path"][len(_PATH) :]
+        rest: str = scope["path"][len(PATH) :]
         if rest and not rest.startswith("/"):
             await self._app(scope, receive, send)
             return
