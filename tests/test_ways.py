@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import signal
 import socket
+import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
@@ -11,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import TOKEN, Server, wait_until
+from tests.signing import People
+from tests.test_keys import make, revoke
 
 EVENT = b'{"type": "user_inbound", "unique_call_id": "1", "user_number": "1001"}'
 HOST, KNOWN = b"Host: x\r\n", b"X-Pbx-Token: " + TOKEN.encode() + b"\r\n"
@@ -202,3 +206,46 @@ def test_whoever_goes_away_in_the_middle_has_sent_nothing(ways: tuple[Server, Se
             line.sendall(post()[:kept])
         assert server.post(EVENT).status_code == 200
         assert server.state()["sequence"] == before + times + 1
+
+
+def test_a_head_that_is_known_opens_no_door_once_its_key_is_revoked(tmp_path: Path) -> None:
+    server = Server(tmp_path).start()
+    try:
+        admin = People(server).client("admin")
+        sent = post(head=HOST + b"X-Pbx-Token: " + make(admin, "pbx", "The PBX").encode() + b"\r\n")
+        assert said(server, [sent], times=3).count(b" 200 OK") == 3
+        revoke(admin, "The PBX")
+        assert said(server, [sent]).startswith(b"HTTP/1.1 401 ")
+        assert seen(server)["refused"] == 1
+    finally:
+        server.close()
+
+
+def test_a_post_that_waits_for_the_disk_while_the_server_stops_is_answered_and_the_last(tmp_path: Path) -> None:
+    server = Server(tmp_path).start()
+    blocker = sqlite3.connect(tmp_path / "wallboard.db", isolation_level=None)
+    with closing(socket.create_connection(("127.0.0.1", server.port), timeout=10)) as line:
+        line.sendall(post())
+        assert b"connection: close" not in line.recv(65_536)
+        blocker.execute("BEGIN EXCLUSIVE")
+        line.sendall(post())
+        line.settimeout(0.1)
+        with pytest.raises(TimeoutError):
+            line.recv(65_536)
+        server.send(signal.SIGTERM)
+        wait_until(lambda: _refuses(server.port), "it lets nobody in any more")
+        blocker.execute("ROLLBACK")
+        blocker.close()
+        line.settimeout(10)
+        heard = b"".join(iter(lambda: line.recv(65_536), b""))
+    assert heard.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert b"\r\nconnection: close\r\n\r\n" in heard
+    server.close()
+
+
+def _refuses(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return True
+    return False
