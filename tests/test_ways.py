@@ -221,6 +221,15 @@ def test_a_head_that_is_known_opens_no_door_once_its_key_is_revoked(tmp_path: Pa
         server.close()
 
 
+def test_an_error_on_the_short_way_sends_the_post_the_general_way(tmp_path: Path) -> None:
+    server = Server(tmp_path, build="tests.ways", WAY="broken").start()
+    try:
+        assert said(server, [post()], times=3).count(b" 200 OK") == 3
+        assert seen(server)["accepted"] + seen(server)["duplicates"] == 3
+    finally:
+        server.close()
+
+
 def test_a_post_that_waits_for_the_disk_while_the_server_stops_is_answered_and_the_last(tmp_path: Path) -> None:
     server = Server(tmp_path).start()
     blocker = sqlite3.connect(tmp_path / "wallboard.db", isolation_level=None)

@@ -93,9 +93,7 @@ class Posting(Watched):
         if self._receiving or self._is_answering or self.stalled or self.transport.is_closing():
             return False
         post = Post(head.route, head.headers)
-        if not self._is_let_in(head.raw, head.headers):
-            return False
-        if not door.take_at_once(data[end:], head.headers, partial(self._answer, post)):
+        if not self._is_let_in(head.raw, head.headers) or not self._is_taken(post, data[end:]):
             return False
         self.cycle = self._served = post  # type: ignore[assignment]
         return True
@@ -105,7 +103,7 @@ class Posting(Watched):
         post, door = self.cycle, self._door
         if door is None or not isinstance(post, Post) or self._receiving:
             return
-        end, length = data.find(_END) + len(_END), len(post.body)
+        end, length = data.find(_END) + len(_END), int(post.headers[b"content-length"])
         if end + length != len(data) or end > _LONGEST_HEAD:
             return
         if len(door.heads) >= _MOST_HEADS:
@@ -129,9 +127,10 @@ class Posting(Watched):
         if not isinstance(post, Post):
             super().on_message_complete()
             return
-        assert self._door is not None
-        if not self._door.take_at_once(bytes(post.body), post.headers, partial(self._answer, post)):
-            self._take_generally(post)
+        body = bytes(post.body)
+        post.body.clear()
+        if not self._is_taken(post, body):
+            self._take_generally(body)
 
     def _post(self) -> Post | None:
         """The request whose head has come, if nothing about it is out of the ordinary and it is let in."""
@@ -154,13 +153,23 @@ class Posting(Watched):
 
     def _is_let_in(self, raw: RawHeaders, headers: Named) -> bool:
         assert self._door is not None
-        return self._door.admits(self, self.client and self.client[0], raw, headers)
+        try:
+            return self._door.admits(self, self.client and self.client[0], raw, headers)
+        except Exception:  # noqa: BLE001 - the general way meets it again, and tells of it
+            return False
 
-    def _take_generally(self, post: Post) -> None:
+    def _is_taken(self, post: Post, body: bytes) -> bool:
+        assert self._door is not None
+        try:
+            return self._door.take_at_once(body, post.headers, partial(self._answer, post))
+        except Exception:  # noqa: BLE001 - the same
+            return False
+
+    def _take_generally(self, body: bytes) -> None:
         """What has come of it once more, for uvicorn."""
         self.cycle = self._served = None  # type: ignore[assignment]
         super().on_headers_complete()
-        super().on_body(bytes(post.body))
+        super().on_body(body)
         super().on_message_complete()
 
     def _answer(self, post: Post, ready: Ready) -> None:

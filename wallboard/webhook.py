@@ -114,10 +114,7 @@ class Door:
 
     def take_at_once(self, body: bytes, headers: Named, answer: Callable[[Ready], None]) -> bool:
         """The rest of `receive` for one that it admits: calls `answer`. False, and nothing done, if it needs more."""
-        try:
-            future = self._intake.accept_at_once(body, _meaning(headers.get(_MEANING)))
-        except JournalUnavailable:
-            return False
+        future = self._intake.accept_at_once(body, _meaning(headers.get(_MEANING)))
         if future is None:
             return False
         future.add_done_callback(
