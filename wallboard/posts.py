@@ -143,7 +143,9 @@ class Posting(Watched):
             return None
         headers = named(self.headers)
         length = headers.get(b"content-length", b"")
-        if not length.isdigit() or int(length) > HIGH_WATER_LIMIT or self.expect_100_continue or self.stalled:
+        if not length.isdigit() or int(length) > HIGH_WATER_LIMIT or b"transfer-encoding" in headers:
+            return None
+        if self.expect_100_continue or self.stalled:
             return None
         return Post(BELOW if at[1] else PATH, headers) if self._is_let_in(self.headers, headers) else None
 
