@@ -34,6 +34,11 @@ class Answers:
             await self._app(scope, receive, heard)
         finally:
             route = getattr(scope.get("route"), "path", None)
-            took = round((time.monotonic() - started) * 1000, 1)
             status = next(iter(statuses), scope.get("state", {}).get("status"))  # a `Ready` one passes nobody
-            log.debug("answered", method=method, route=route, status=status, ms=took)
+            tell(method, route, status, started)
+
+
+def tell(method: str, route: str | None, status: int | None, started: float) -> None:
+    """`started` by the steady clock."""
+    took = round((time.monotonic() - started) * 1000, 1)
+    log.debug("answered", method=method, route=route, status=status, ms=took)

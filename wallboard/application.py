@@ -181,6 +181,7 @@ def create_app(settings: Settings) -> Starlette:
         is_key=people.is_pbx,
         addresses=settings.pbx_addresses,
         trusted=settings.trusted_proxies,
+        tells=settings.log_level == "debug",
     )
     reception = Reception(people, intake, clock, Attempts())
     who, times = Asking(settings.trusted_proxies), Times(clock, settings.zone)
@@ -239,7 +240,7 @@ def create_app(settings: Settings) -> Starlette:
         ),
     )
 
-    told = [Middleware(Answers)] if settings.log_level == "debug" else []
+    told = [Middleware(Answers)] if door.tells else []
     app = Starlette(
         routes=[
             *(gate.route(way) for part in parts for way in part.routes()),
@@ -261,6 +262,7 @@ def create_app(settings: Settings) -> Starlette:
             screens,
             bell,
             front,
+            door,
             days,
             retention,
             people,

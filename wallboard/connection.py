@@ -19,6 +19,7 @@ from uvicorn.server import ServerState
 
 from wallboard.control import mark
 from wallboard.front import Front
+from wallboard.posts import Posting
 from wallboard.refusals import (
     LARGEST_HEAD,
     MOST_HEADERS,
@@ -30,7 +31,7 @@ from wallboard.refusals import (
     Refusal,
     written,
 )
-from wallboard.watching import STALLED_SECONDS, Watched
+from wallboard.watching import STALLED_SECONDS
 
 FIRST_BYTE_SECONDS = 20
 """Browsers open connections before they need them; longer than this they do without one."""
@@ -57,7 +58,7 @@ def prepare(listening: socket.socket) -> None:
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STALLED_SECONDS * 1000)
 
 
-class Connection(Watched):
+class Connection(Posting):
     """uvicorn's protocol with an end to its patience. The lifespan's state must hold the `front`."""
 
     __slots__ = ("_deadline", "_front", "_head", "_head_size", "_held", "_is_deaf", "is_operators")
@@ -100,12 +101,18 @@ class Connection(Watched):
     def data_received(self, data: bytes) -> None:
         """In pieces, so that a limit is noticed before much has been taken in."""
         self._unset_keepalive_if_required()
+        if self.take_known(data):
+            self._clear_deadline()
+            return
+        before, is_first = self.cycle, not self._receiving
         for start in range(0, len(data), _PIECE):
             if self.transport.is_closing() or self._is_deaf:
                 return
             self._feed(data[start : start + _PIECE])
-        if self._deadline is None and not self._answering:
+        if self._deadline is None and (self._receiving or not self._is_answering):
             self._set_deadline(REQUEST_SECONDS)  # empty lines between requests begin none
+        if is_first and self.cycle is not before:
+            self.learn(data)
 
     def shutdown(self) -> None:
         """uvicorn is stopping: half a request is turned away, and who does not read is not waited for."""
@@ -123,7 +130,7 @@ class Connection(Watched):
             raise TooFarAhead
         self._receiving = self._head = True
         self._head_size = 0
-        self._set_deadline(REQUEST_SECONDS)
+        self._clear_deadline()
         super().on_message_begin()
         self.scope["state"]["connection"] = self
         if self.is_operators:
@@ -154,18 +161,21 @@ class Connection(Watched):
 
     # --- what the answers call
 
-    def answer(self, status_line: bytes, rest: bytes) -> bool:
+    def answer(self, status_line: bytes, headers: bytes, body: bytes) -> bool:
         """See `ready.Line`: uvicorn's own way of sending, in one piece and with nothing left to look at."""
         served = self._served
-        if served is None or served.response_started or not served.keep_alive or self.flow.write_paused:
+        if served is None or served.response_started or self.stalled:
             return False
         served.waiting_for_100_continue = False
         if not served.disconnected:
             served.response_started = served.response_complete = True
-            own = [b"%b: %b\r\n" % header for header in served.default_headers]
-            self.transport.write(b"".join((status_line, *own, rest)))
+            own = [b"%b: %b\r\n" % header for header in self.server_state.default_headers]
+            end = b"\r\n" if served.keep_alive else b"connection: close\r\n\r\n"
+            self.transport.write(b"".join((status_line, *own, headers, end, body)))
             served.message_event.set()
-            served.on_response()
+            if not served.keep_alive:
+                self.transport.close()
+            self.on_response_complete()
         return True
 
     def on_response_complete(self) -> None:
@@ -205,10 +215,6 @@ class Connection(Watched):
 
     # --- deadlines
 
-    @property
-    def _answering(self) -> bool:
-        return self.cycle is not None and not self.cycle.response_complete
-
     def _set_deadline(self, seconds: float) -> None:
         self._clear_deadline()
         self._deadline = self.loop.call_later(seconds, self._late)
@@ -240,11 +246,11 @@ class Connection(Watched):
         self._front.oversized += refusal is TOO_LARGE
         # Whether the answer under way would be to this request.
         own = not self._head and self._receiving and self.cycle is self._served
-        if self._answering and (self.cycle.response_started or not own):
+        if self._is_answering and (self.cycle.response_started or not own):
             self.transport.abort()
             return
         self.transport.write(written(refusal))
         self.transport.close()
-        if self._answering:
+        if self._is_answering:
             self.cycle.disconnected = True
             self.cycle.message_event.set()

@@ -79,10 +79,9 @@ class Front:
             self.dropped += 1
         self._forget(guest)
 
-    def recognise(self, scope: Mapping[str, Any]) -> None:
-        """This request came with the PBX's token."""
-        guest = _guest(scope)
-        if guest not in self._pbx and guest in self:
+    def recognise(self, guest: Guest | None) -> None:
+        """A request has come with the PBX's token; None under a server that has no connection of ours."""
+        if guest is not None and guest not in self._pbx and guest in self:
             self._forget(guest)
             self._pbx.add(guest)
 

@@ -169,15 +169,30 @@ class Intake:
         except Unreadable as error:
             refusal = str(error)
         events = len(bodies or ())
-        if len(raw) > _SMALL:
-            bodies = None  # five thousand may be queued: they are not to be held twice
         if self._spool is None or not self._spool.is_in_use:
             await self.follow_clock()
-        delivery = Delivery(received_at=self._clock.now(), body=raw, meaning=meaning, refusal=refusal, decoded=bodies)
-        receipt: Receipt | None = await self._append(delivery)
+        receipt: Receipt | None = await self._append(self._delivery(raw, meaning, bodies, refusal))
         if refusal is not None:
             raise Unreadable(refusal)
         return Receipt(accepted=events) if receipt is None else receipt
+
+    def accept_at_once(self, raw: bytes, meaning: str | None) -> asyncio.Future[Receipt] | None:
+        """`accept` of a body that can be read while nothing but the journal is to be waited for: nearly all are such.
+        `None` of any other, and nothing was done.
+        """
+        if self._spool is not None or self._clock.step() is not None:
+            return None
+        try:
+            bodies = decode(raw)
+        except Unreadable:
+            return None
+        return self._journal.enqueue(self._delivery(raw, meaning, bodies))
+
+    def _delivery(
+        self, raw: bytes, meaning: str | None, bodies: list[Body] | None, refusal: str | None = None
+    ) -> Delivery:
+        decoded = bodies if len(raw) <= _SMALL else None  # five thousand may be queued: they are not to be held twice
+        return Delivery(received_at=self._clock.now(), body=raw, meaning=meaning, refusal=refusal, decoded=decoded)
 
     async def remark(self, name: str, value: dict[str, Any]) -> None:
         """Puts the server's own word into the journal, where the fold hears it; JournalUnavailable."""

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from datetime import timedelta
 from types import FrameType
+from typing import Any
 
 import structlog
 from starlette.applications import Starlette
@@ -35,6 +36,7 @@ from wallboard.screens import Screens
 from wallboard.settings import Settings, SettingsError
 from wallboard.snapshots import Snapshots
 from wallboard.turned_away import TurnedAway
+from wallboard.webhook import Door
 
 _JUST_NOW = timedelta(minutes=1)
 _AGAIN_SECONDS = 1.0
@@ -48,6 +50,7 @@ def lifespan_of(
     screens: Screens,
     bell: Bell,
     front: Front,
+    door: Door,
     days: Days,
     retention: Retention,
     people: People,
@@ -55,7 +58,7 @@ def lifespan_of(
     snapshots: Snapshots,
     spooling: Spooling | None,
     opened: Iterable[Callable[[], Awaitable[None]]],
-) -> Callable[[Starlette], AbstractAsyncContextManager[dict[str, Front]]]:
+) -> Callable[[Starlette], AbstractAsyncContextManager[dict[str, Any]]]:
     async def every_second() -> None:
         if journal.has_parted and not intake.closing:
             log.error("the journal is not what this process shows: it starts anew")
@@ -86,12 +89,12 @@ def lifespan_of(
         days.farewell()
 
     @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[dict[str, Front]]:
+    async def lifespan(app: Starlette) -> AsyncIterator[dict[str, Any]]:
         set_up(app.state.log_level)
         _on_exit(stop)
         task = asyncio.create_task(run())
         task.add_done_callback(_report)
-        yield {"front": front}
+        yield {"front": front, "door": door}
         stop()
         task.cancel()
         with suppress(asyncio.CancelledError):

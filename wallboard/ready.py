@@ -10,12 +10,14 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from wallboard.walls import RawHeaders, around, is_through_tls
 
+Named = dict[bytes, bytes]
+
 
 class Line(Protocol):
     """A connection that can be handed a whole answer."""
 
-    def answer(self, status_line: bytes, rest: bytes) -> bool:
-        """Sends both with its own headers between them; False where the answer has to go the usual way."""
+    def answer(self, status_line: bytes, headers: bytes, body: bytes) -> bool:
+        """Sends all with its own headers in between; False where the answer has to go the usual way."""
 
 
 class Ready(JSONResponse):
@@ -24,12 +26,13 @@ class Ready(JSONResponse):
     def __init__(self, content: dict[str, Any], status: int = 200, headers: dict[str, str] | None = None) -> None:
         super().__init__(content, status, headers)
         self._walled = {is_secret: _walled(self.raw_headers, is_secret) for is_secret in (False, True)}
-        self._rest = {is_secret: _written(walled) + self.body for is_secret, walled in self._walled.items()}
+        self._written = {is_secret: _written(walled) for is_secret, walled in self._walled.items()}
         self._ends = "connection" in self.headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         is_secret = is_through_tls(scope)
-        if self._is_handed_over(scope, is_secret):
+        line = cast(Line | None, scope.get("state", {}).get("connection"))
+        if line is not None and not self._ends and self.hand_over(line, is_secret=is_secret):
             scope["state"]["status"] = self.status_code
             return
         await send(
@@ -37,11 +40,9 @@ class Ready(JSONResponse):
         )
         await send({"type": "http.response.body", "body": self.body})
 
-    def _is_handed_over(self, scope: Scope, is_secret: bool) -> bool:
-        line = cast(Line | None, scope.get("state", {}).get("connection"))
-        if line is None or self._ends:  # another server than ours, or the connection is to be closed after it
-            return False
-        return line.answer(STATUS_LINE[self.status_code], self._rest[is_secret])
+    def hand_over(self, line: Line, *, is_secret: bool) -> bool:
+        """See `Line.answer`; not for an answer that ends the connection."""
+        return line.answer(STATUS_LINE[self.status_code], self._written[is_secret], bytes(self.body))
 
 
 def _walled(own: RawHeaders, is_secret: bool) -> RawHeaders:
@@ -49,4 +50,9 @@ def _walled(own: RawHeaders, is_secret: bool) -> RawHeaders:
 
 
 def _written(headers: RawHeaders) -> bytes:
-    return b"".join(b"%b: %b\r\n" % header for header in headers) + b"\r\n"
+    return b"".join(b"%b: %b\r\n" % header for header in headers)
+
+
+def named(headers: RawHeaders) -> Named:
+    """By name; of two with the same name the first counts."""
+    return dict(reversed(headers))

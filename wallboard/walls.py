@@ -92,7 +92,12 @@ def around(ancestors: str = _NOBODY, *, is_kept: bool = False, is_secret: bool =
 def is_through_tls(scope: Scope) -> bool:
     """As whoever is in front of us says, or as we see ourselves."""
     forwarded = next((value for name, value in scope["headers"] if name == b"x-forwarded-proto"), b"")
-    return scope.get("scheme") == "https" or forwarded.split(b",")[0].strip().lower() == b"https"
+    return is_secret(scope.get("scheme"), forwarded)
+
+
+def is_secret(scheme: str | None, forwarded: bytes) -> bool:
+    """The same of a connection's own scheme and the header X-Forwarded-Proto."""
+    return scheme == "https" or forwarded.split(b",")[0].strip().lower() == b"https"
 
 
 def _only_shows(path: str) -> bool:

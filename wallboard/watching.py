@@ -24,7 +24,7 @@ _PIECE = 16 * 1024
 _LAST_CHUNK = b"0\r\n\r\n"
 
 
-class _Nobody:
+class Nobody:
     """Waits for no message of this request any more."""
 
     def set(self) -> None:
@@ -36,7 +36,7 @@ class Watching(Viewer):
 
     __slots__ = ("_ended", "_transport", "disconnected", "keep_alive", "response_complete")
     response_started = True
-    message_event = _Nobody()
+    message_event = Nobody()
 
     def __init__(
         self, feed: Feed, transport: asyncio.Transport, *, keep_alive: bool, ended: Callable[[], None]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 
 from msgspec import structs
+from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -13,15 +14,16 @@ from wallboard.access.origins import Network, client_address, is_within
 from wallboard.access.rules import PBX, Way
 from wallboard.access.tokens import is_token
 from wallboard.bodies import Unreadable
-from wallboard.front import Front
+from wallboard.front import Front, Guest
 from wallboard.intake import Intake, Receipt
 from wallboard.journal import JournalUnavailable
-from wallboard.ready import Ready
+from wallboard.posts import BELOW, PATH, Head
+from wallboard.ready import Named, Ready, named
+from wallboard.walls import RawHeaders
 
 LARGEST_BODY = 256 * 1024
 TOKEN_HEADER = "x-pbx-token"
 MEANING_HEADER = "x-wallboard-meaning"
-_PATH = "/webhooks/pbx"
 _RETRY = {"Retry-After": "1"}
 _CLOSE = {"Connection": "close"}
 _TOKEN, _MEANING = TOKEN_HEADER.encode(), MEANING_HEADER.encode()
@@ -63,36 +65,34 @@ class Door:
         is_key: Callable[[bytes], bool] = lambda given: False,
         addresses: tuple[Network, ...] = (),
         trusted: tuple[Network, ...] = (),
+        tells: bool = False,
     ) -> None:
-        """`is_key` knows the keys made on the desk. Without `addresses` all are let in; `trusted` are our proxies."""
+        """`is_key` knows the keys made on the desk. Without `addresses` all are let in; `trusted` are our proxies. The
+        log may tell of each answer.
+        """
         self._intake = intake
         self._tokens = tokens
         self._front = front
         self._is_key = is_key
         self._addresses = addresses
         self._trusted = trusted
+        self.tells = tells
+        self.heads: dict[bytes, Head] = {}
 
     def routes(self) -> Iterator[Way]:
-        yield Way(_PATH, self.receive, "POST", PBX)
-        yield Way(f"{_PATH}/{{rest:path}}", self.receive, "POST", PBX)
+        yield Way(PATH, self.receive, "POST", PBX)
+        yield Way(BELOW, self.receive, "POST", PBX)
 
     async def receive(self, request: Request) -> Ready:
         """200 stored · 400 quarantined · 401 · 403 address · 413 · 415 · 503 with Retry-After (interface.md)."""
-        if not self._comes_from_the_pbx(request):
+        headers = named(request.scope["headers"])
+        refusal = self._why_not(request.client and request.client.host, request.scope["headers"], headers)
+        if refusal in (_FOREIGN, _UNKNOWN):
             self._intake.refuse()
-            return _FOREIGN
-        headers = dict(reversed(request.scope["headers"]))  # of two with the same name the first counts
-        given = headers.get(_TOKEN, b"")
-        if not self._is_known(given):
-            if given and not self._intake.ready:  # a key that was made on the desk may not have been read yet
-                return _STARTING
-            self._intake.refuse()
-            return _UNKNOWN
-        self._front.recognise(request.scope)
-        if b"content-encoding" in headers:
-            return _ENCODED
-        if not self._intake.takes:
-            return _NO_MORE if self._intake.closing else _NOT_YET
+        elif refusal is not _STARTING:
+            self._front.recognise(request.scope.get("state", {}).get("connection"))
+        if refusal is not None:
+            return refusal
         try:
             raw = await _body(request.receive, headers.get(b"content-length", b""))
             return _taken(await self._intake.accept(raw, _meaning(headers.get(_MEANING))))
@@ -105,15 +105,42 @@ class Door:
         except ClientDisconnect:
             return _HALF
 
+    def admits(self, guest: Guest, address: str | None, raw: RawHeaders, headers: Named) -> bool:
+        """Whether a POST from this connection would be taken by `receive`. No is for `receive` to say."""
+        if self._why_not(address, raw, headers) is not None:
+            return False
+        self._front.recognise(guest)
+        return True
+
+    def take_at_once(self, body: bytes, headers: Named, answer: Callable[[Ready], None]) -> bool:
+        """The rest of `receive` for one that it admits: calls `answer`. False, and nothing done, if it needs more."""
+        future = self._intake.accept_at_once(body, _meaning(headers.get(_MEANING)))
+        if future is None:
+            return False
+        future.add_done_callback(
+            lambda future: answer(_taken(future.result()) if future.exception() is None else _NO_JOURNAL)
+        )
+        return True
+
+    def _why_not(self, address: str | None, raw: RawHeaders, headers: Named) -> Ready | None:
+        """What is said to a POST before its body is looked at; `None` if it is to be taken."""
+        if self._addresses and not is_within(
+            client_address(address, Headers(raw=list(raw)), self._trusted), self._addresses
+        ):
+            return _FOREIGN
+        given = headers.get(_TOKEN, b"")
+        if not self._is_known(given):
+            # A key that was made on the desk may not have been read yet.
+            return _STARTING if given and not self._intake.ready else _UNKNOWN
+        if b"content-encoding" in headers:
+            return _ENCODED
+        if not self._intake.takes:
+            return _NO_MORE if self._intake.closing else _NOT_YET
+        return None
+
     def _is_known(self, given: bytes) -> bool:
         """Both are always asked, so that time does not tell which knew it."""
         return any((is_token(given, self._tokens), self._is_key(given)))
-
-    def _comes_from_the_pbx(self, request: Request) -> bool:
-        if not self._addresses:
-            return True
-        peer = request.client.host if request.client else None
-        return is_within(client_address(peer, request.headers, self._trusted), self._addresses)
 
 
 class Doorway:
@@ -125,10 +152,10 @@ class Doorway:
         self._at, self._below = door.routes()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] != "POST" or not scope["path"].startswith(_PATH):
+        if scope["type"] != "http" or scope["method"] != "POST" or not scope["path"].startswith(PATH):
             await self._app(scope, receive, send)
             return
-        rest: str = scope["path"][len(_PATH) :]
+        rest: str = scope["path"][len(PATH) :]
         if rest and not rest.startswith("/"):
             await self._app(scope, receive, send)
             return

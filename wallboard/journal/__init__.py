@@ -7,6 +7,7 @@ not durable and applied.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any, Protocol
@@ -112,6 +113,9 @@ class Journal(Protocol):
 
     async def append(self, delivery: Delivery) -> Any:
         """Makes one delivery durable, applies it, returns what `apply` returned; JournalUnavailable otherwise."""
+
+    def enqueue(self, delivery: Delivery) -> asyncio.Future[Any]:
+        """What `append` waits for."""
 
     async def decide(self, decide: Decide) -> Any:
         """The same for the delivery that `decide` returns; it is asked at a moment when every process's entries before

@@ -108,7 +108,11 @@ class PostgresJournal:
 
     async def append(self, delivery: Delivery) -> Any:
         """Durable and applied when it returns. After 0.75 s: JournalUnavailable, though it may yet be stored."""
-        return await self._answered(Job(_future(), delivery=delivery))
+        return await self.enqueue(delivery)
+
+    def enqueue(self, delivery: Delivery) -> asyncio.Future[Any]:
+        """What `append` waits for."""
+        return self._answered(Job(_future(), delivery=delivery))
 
     async def decide(self, decide: Decide) -> Any:
         """Appends what `decide` returns. It is asked when nobody else can append and everything before is applied; with
@@ -150,10 +154,11 @@ class PostgresJournal:
         await self._writing.close()
         await self._following.close()
 
-    async def _answered(self, job: Job) -> Any:
+    def _answered(self, job: Job) -> asyncio.Future[Any]:
+        """It is waited for with patience; JournalUnavailable."""
         future = self._enqueue(job)
         self._patience.begin(future)
-        return await future
+        return future
 
     def _give_up(self, future: asyncio.Future[Any]) -> None:
         future.set_exception(JournalUnavailable(self._unanswered()))

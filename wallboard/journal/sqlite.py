@@ -60,7 +60,8 @@ class SqliteJournal:
 
     def __init__(self, path: Path) -> None:
         self._path = path.resolve()
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[list[_Job] | None] = queue.SimpleQueue()
+        self._gathered: list[_Job] = []  # what has come in this turn of the loop
         self._custody: Custody | None = None
         self._examination: Examination | None = None
         self._examined = asyncio.Event()
@@ -136,11 +137,15 @@ class SqliteJournal:
 
     async def append(self, delivery: Delivery) -> Any:
         """Durable and applied when it returns. After 0.75 s: JournalUnavailable, though it may yet be stored."""
+        return await self.enqueue(delivery)
+
+    def enqueue(self, delivery: Delivery) -> asyncio.Future[Any]:
+        """What `append` waits for."""
         if self._writer is None or self._queued >= _QUEUED_AT_MOST:
             raise JournalUnavailable("the journal is closed" if self._writer is None else "too much is queued")
         future = self._enqueue(delivery)
         self._patience.begin(future)
-        return await future
+        return future
 
     async def decide(self, decide: Decide) -> Any:
         delivery = decide()
@@ -167,6 +172,7 @@ class SqliteJournal:
             self._examination = None
             self._examined.set()
         if self._writer is not None:
+            self._hand_over()
             self._jobs.put(None)
             await asyncio.to_thread(self._writer.join, _CLOSE_WITHIN_SECONDS)
             if self._writer.is_alive():  # the disk does not answer; whoever waited for it has been told so already
@@ -180,8 +186,16 @@ class SqliteJournal:
     def _enqueue(self, what: Delivery | _Note | _Work) -> asyncio.Future[Any]:
         future: asyncio.Future[Any] = self._loop.create_future()
         self._queued += 1
-        self._jobs.put((what, future))
+        if not self._gathered:
+            self._loop.call_soon(self._hand_over)
+        self._gathered.append((what, future))
         return future
+
+    def _hand_over(self) -> None:
+        """All at once: the writer is woken once, and would else begin with the first of many that come together."""
+        if self._gathered:
+            self._jobs.put(self._gathered)
+            self._gathered = []
 
     def _give_up(self, future: asyncio.Future[Any]) -> None:
         self.trouble = "the disk does not answer"
@@ -211,24 +225,17 @@ class SqliteJournal:
 
     def _batches(self) -> Iterator[list[_Job]]:
         """What is queued, as it is; an empty batch from time to time, to look after the file while nothing comes."""
-        while True:
-            batch: list[_Job] = []
+        jobs: list[_Job] | None = []
+        while jobs is not None:
+            waiting: list[_Job] = []
             try:
-                job = self._jobs.get(timeout=_TEND_EVERY_SECONDS)
-                while job is not None and not callable(job[0]) and len(batch) < _BATCH - 1:
-                    batch.append(job)
-                    job = self._jobs.get_nowait()
+                jobs = self._jobs.get(timeout=_TEND_EVERY_SECONDS)
+                while jobs is not None:
+                    waiting += jobs
+                    jobs = self._jobs.get_nowait()
             except queue.Empty:
-                yield batch
-                continue
-            if job is not None and not callable(job[0]):
-                batch.append(job)
-            if batch or job is None:
-                yield batch
-            if job is None:
-                return
-            if callable(job[0]):
-                yield [job]
+                pass
+            yield from _in_batches(waiting) or [[]]
 
     def _do(self, custody: Custody, work: Any, future: asyncio.Future[Any]) -> None:
         self._recover(custody)
@@ -305,6 +312,16 @@ class SqliteJournal:
         for _, future in batch:
             if not future.done():
                 future.set_exception(JournalUnavailable(reason))
+
+
+def _in_batches(jobs: list[_Job]) -> list[list[_Job]]:
+    """What is committed together, in order; work stands alone."""
+    batches: list[list[_Job]] = []
+    for job in jobs:
+        if not batches or len(batches[-1]) == _BATCH or callable(job[0]) or callable(batches[-1][0][0]):
+            batches.append([])
+        batches[-1].append(job)
+    return batches
 
 
 def check(path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -23,6 +24,9 @@ class Unopened:
         return
 
     async def append(self, delivery: Delivery) -> Any:
+        raise JournalUnavailable("there is no journal here")
+
+    def enqueue(self, delivery: Delivery) -> asyncio.Future[Any]:
         raise JournalUnavailable("there is no journal here")
 
     async def decide(self, decide: Callable[[], Delivery | None]) -> Any:
