@@ -40,9 +40,20 @@ def events_of(seed: int, order: str) -> list[AnyEvent]:
     return [event for event in read if not isinstance(event, Unrecognised)]
 
 
-def folded(events: list[AnyEvent], step_after: int | None, looks: list[int], way: str) -> Board:
+def days_of(seed: int, order: str, days: int) -> list[AnyEvent]:
+    """As many floors, each on the day after the one before."""
+    told = [_later(event, timedelta(days=n)) for n in range(days) for event in events_of(10 * seed + n, order)]
+    return sorted(told, key=lambda event: event.received_at)
+
+
+def _later(event: AnyEvent, by: timedelta) -> AnyEvent:
+    told = {name: getattr(event, name) for name in event.__struct_fields__}
+    return msgspec.structs.replace(event, **{n: its + by for n, its in told.items() if isinstance(its, datetime)})
+
+
+def folded(events: list[AnyEvent], step_after: int | None, looks: list[int], way: str, now: Any = None) -> Board:
     board = Board(Rules(zone=ZONE))
-    with board.in_bulk() if way == "in bulk" else nullcontext():
+    with board.in_bulk(now) if way == "in bulk" else nullcontext():
         for n, event in enumerate(events):
             board.apply(event)
             if way == "eager":
@@ -99,6 +110,22 @@ def test_catching_up_now_and_then_gives_the_same(seed: int, order: str) -> None:
         eager = all_of(folded(events, step_after, looks, "eager"), now)
         for way in ("live", "in bulk"):
             hasty = all_of(folded(events, step_after, looks, way), now)
+            for ours, theirs in zip(hasty, eager, strict=True):
+                assert ours == theirs
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.usefixtures("most_behind")
+def test_days_that_are_forgotten_before_anybody_looks(seed: int, order: str) -> None:
+    """As long as the last of them are looked at, it does not matter how late that is."""
+    events, rng = days_of(seed, order, 5), Random(seed)
+    last = events[-1].received_at
+    now = last + timedelta(seconds=1)
+    for looks in ([], rng.sample(range(len(events)), 2)):
+        eager = all_of(folded(events, None, looks, "eager"), now)
+        for late in (0, 1, 30):
+            hasty = all_of(folded(events, None, looks, "in bulk", last + timedelta(days=late)), now)
             for ours, theirs in zip(hasty, eager, strict=True):
                 assert ours == theirs
 

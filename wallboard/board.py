@@ -29,6 +29,7 @@ from wallboard.totals import AgentPart, Contribution, Day, contribution
 from wallboard.touched import Touched
 from wallboard.usual import Pbx, PbxTold
 
+_DAY = timedelta(days=1)
 _AGENT_REMEMBERED = timedelta(days=7)
 _MOST_BEHIND = 50
 """So many calls may be behind what they have heard: whoever looks waits some 3 ms until all are brought up."""
@@ -69,6 +70,8 @@ class Board:
         self._voicemail_days: dict[tuple[str, datetime | None], date] = {}
         self._shelves = Shelves(rules.timeout)
         self._behind: OrderedDict[str, Call] = OrderedDict()
+        self._unread: OrderedDict[str, Call] = OrderedDict()
+        self._unread_before = date.min
         self._news: set[str] = set()
         self._most_behind = _MOST_BEHIND
         self._over: OrderedDict[str, Call] = OrderedDict()
@@ -101,7 +104,7 @@ class Board:
         self._behind[call.key] = call
         self._behind.move_to_end(call.key)
         if len(self._behind) > self._most_behind:
-            self._follow(self._behind.popitem(last=False)[1])
+            self._give_way(self._behind.popitem(last=False)[1])
         return news
 
     def _hear(self, call: Call, event: AnyEvent) -> bool:
@@ -119,23 +122,41 @@ class Board:
         return True
 
     @contextmanager
-    def in_bulk(self) -> Iterator[None]:
-        """While nobody looks, more may be behind, and nothing that was touched is noted."""
+    def in_bulk(self, now: datetime | None = None) -> Iterator[None]:
+        """While nobody looks, more may be behind, and nothing that was touched is noted.
+
+        Calls of days that will be forgotten by `now` are followed only should anybody look all the same.
+        """
         self._most_behind = _MOST_BEHIND_IN_BULK
+        self._unread_before = date.min if now is None else self.rules.day_of(now) - _DAY
         try:
             with self.touched.off():
                 yield
         finally:
-            self._most_behind = _MOST_BEHIND
+            self._most_behind, self._unread_before = _MOST_BEHIND, date.min
 
     @property
     def is_behind(self) -> bool:
-        return bool(self._behind)
+        return bool(self._behind or self._unread)
 
     def catch_up(self) -> None:
         """Brings sums, shelves and callers up to what the calls have heard; should it raise, the rest stays behind."""
+        while self._unread:
+            call = self._unread.popitem(last=False)[1]
+            call.wake()
+            self._follow(call)
         while self._behind:
             self._follow(self._behind.popitem(last=False)[1])
+
+    def _give_way(self, call: Call) -> None:
+        """Nothing has come of it for longer than of any other that is behind."""
+        is_new = call.key not in self._contributions
+        if is_new and call.state() == "ended" and self._quarters.day_of(call.started_at) < self._unread_before:
+            self._unread[call.key] = call
+            self._callers.hold(call)
+            call.rest(self._looked_at)
+        else:
+            self._follow(call)
 
     def _follow(self, call: Call) -> None:
         if call.key in self._news:
@@ -279,7 +300,8 @@ class Board:
         call.rest(self._looked_at)
 
     def _wake(self, call: Call) -> None:
-        self._contributions[call.key] = (self._quarters.day_of(call.started_at), contribution(call))
+        if self._unread.pop(call.key, None) is None:
+            self._contributions[call.key] = (self._quarters.day_of(call.started_at), contribution(call))
         call.wake()
 
     def _unshelve(self, call: Call) -> None:
@@ -447,11 +469,17 @@ class Board:
         day, self._page = self._quarters.day_of(received_at), self._quarters.latest
         if self._newest_day is not None and day <= self._newest_day:
             return
-        self.catch_up()
+        while self._behind:
+            self._give_way(self._behind.popitem(last=False)[1])
         self.touched.everything()
         self._newest_day = day
-        for old in [known for known in self._days if known < day - timedelta(days=1)]:
+        for old in [known for known in self._days if known < day - _DAY]:
             self._forget_day(old, received_at)
+        for call in [known for known in self._unread.values() if self._quarters.day_of(known.started_at) < day - _DAY]:
+            del self._unread[call.key]
+            self._news.discard(call.key)
+            self._forget(call)
+        self._book.forget(day - 2 * _DAY)
         silent = received_at - _AGENT_REMEMBERED
         self.agents = {k: a for k, a in self.agents.items() if a.calls or a.heard_at > silent}
         self.places = {place: at for place, at in self.places.items() if at > silent}
@@ -467,12 +495,15 @@ class Board:
             self._unshelve(call)
             if not call.is_at_rest:
                 self._set_phones(call, {}, at)
-            del self.calls[call_id]
             self._over.pop(call_id, None)
             self._contributions.pop(call_id, None)
-            self._namesakes.forget(call)
-            self._callers.forget(call)
-            for recorded_at in call.voicemails:
-                self._voicemail_days.pop((call_id, recorded_at), None)
+            self._forget(call)
         del self._days[day]
         self._book.forget(day)
+
+    def _forget(self, call: Call) -> None:
+        del self.calls[call.key]
+        self._namesakes.forget(call)
+        self._callers.forget(call)
+        for recorded_at in call.voicemails:
+            self._voicemail_days.pop((call.key, recorded_at), None)
