@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -16,6 +16,7 @@ from tests import floors
 from tests.test_against_reference import ORDERS, reused_ids
 from wallboard import board as boards
 from wallboard.board import Board
+from wallboard.calls import Call
 from wallboard.clock import Clock
 from wallboard.events import AnyEvent
 from wallboard.intake import Intake
@@ -25,7 +26,7 @@ from wallboard.parse import Reader, Unrecognised
 from wallboard.rules import Rules
 from wallboard.settings import parse_meaning
 from wallboard.state import state
-from wallboard.totals import AgentSums, VisitSums
+from wallboard.totals import AgentSums, Contribution, VisitSums, contribution
 
 ZONE = ZoneInfo("Australia/Sydney")
 STEP = timedelta(hours=-3, minutes=-20)
@@ -174,3 +175,17 @@ def _replayed(told: list[Entry], now: datetime, *, follows: bool) -> bytes:
     assert not intake.poisoned
     document = state(board, now, sequence=len(told), webhooks=intake.counts(), journal={}, formula="default")
     return msgspec.json.encode(document)
+
+
+def test_a_call_that_nobody_will_look_at_is_never_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A start spares itself the calls of days that it forgets on its way."""
+    events, counted = days_of(1, "whole", 5), set[date]()
+
+    def counting(call: Call) -> Contribution:
+        counted.add(call.started_at.astimezone(ZONE).date())
+        return contribution(call)
+
+    monkeypatch.setattr(boards, "contribution", counting)
+    board = folded(events, None, [], "in bulk", events[-1].received_at)
+    board.catch_up()
+    assert counted == board.days.keys()
