@@ -293,7 +293,9 @@ def test_a_day_at_a_clock_change_is_one_day(day: date, hours: int) -> None:
 
 
 def test_a_call_that_late_news_brings_to_another_day_is_of_that_one_alone() -> None:
-    floor = Floor(rang() | {"call_start_at": None}, answered() | {"call_start_at": at(-86_400)})
+    floor = Floor(rang() | {"call_start_at": None})
+    assert floor.board.days.keys() == {NOON.date()}
+    floor.feed(answered() | {"call_start_at": at(-86_400)})
     of_day = {day: sums.call_ids for day, sums in floor.board.days.items()}
     assert of_day == {NOON.date() - timedelta(days=1): {"1001"}, NOON.date(): set()}
 

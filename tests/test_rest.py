@@ -73,6 +73,7 @@ def test_only_those_looked_at_last_stay_unfolded(monkeypatch: pytest.MonkeyPatch
 def test_late_news_corrects_a_call_at_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(boards, "_AWAKE_WHEN_OVER", 0)
     floor = Floor(rang(), abandoned())
+    floor.board.catch_up()
     assert isinstance(floor.board.calls["1001"], AtRest)
     assert floor.inbound["missed"] == 1
     floor.feed(*answered_call())

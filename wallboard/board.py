@@ -29,8 +29,11 @@ from wallboard.totals import AgentPart, Contribution, Day, contribution
 from wallboard.touched import Touched
 from wallboard.usual import Pbx, PbxTold
 
+_DAY = timedelta(days=1)
 _AGENT_REMEMBERED = timedelta(days=7)
-_MOST_BEHIND = 5_000
+_MOST_BEHIND = 50
+"""So many calls may be behind what they have heard: whoever looks waits some 3 ms until all are brought up."""
+_MOST_BEHIND_IN_BULK = 5_000
 _AWAKE_WHEN_OVER = 1_000
 """So many calls that ended last are not at rest: late news is of them, and pages show the last 200."""
 
@@ -53,11 +56,11 @@ class Board:
         self.calls: dict[str, Call] = {}
         self.agents: dict[str, Agent] = {}
         self.places: dict[Place, datetime] = {}
-        self.days: dict[date, Day] = {}
+        self._days: dict[date, Day] = {}
         self.last_event_at: datetime | None = None
         self.pbx = Pbx(rules.zone)
-        self.book = Book()
-        self.callers = Callers(rules.country, rules.thresholds.short_abandon_ms)
+        self._book = Book()
+        self._callers = Callers(rules.country, rules.thresholds.short_abandon_ms)
         self.touched = Touched()
         self._standings, self._stood = Standings(), -1
         self._names = Names()
@@ -66,9 +69,11 @@ class Board:
         self._contributions: dict[str, tuple[date, Contribution]] = {}
         self._voicemail_days: dict[tuple[str, datetime | None], date] = {}
         self._shelves = Shelves(rules.timeout)
-        self._behind: dict[str, Call] = {}
+        self._behind: OrderedDict[str, Call] = OrderedDict()
+        self._unread: OrderedDict[str, Call] = OrderedDict()
+        self._unread_before = date.min
         self._news: set[str] = set()
-        self._most_behind = 1
+        self._most_behind = _MOST_BEHIND
         self._over: OrderedDict[str, Call] = OrderedDict()
         self._looked_at: deque[Call] = deque()
         self._quarters = Quarters(rules)
@@ -77,14 +82,17 @@ class Board:
     # --- applying ------------------------------------------------------------------------------------
 
     def apply(self, event: AnyEvent) -> bool:
-        """Folds one event in; False if it was a redelivery that told nothing."""
+        """Folds one event in; False if it was a redelivery that told nothing.
+
+        Sums, accounts, shelves and callers follow a call when anybody looks, or too many are behind.
+        """
         at = self.last_event_at = event.received_at
         if not self._page[0] <= at < self._page[1]:
             self._turn_day(at)
         event = self._names.within(event)
         call = self._namesakes.call_of(event)
         self.pbx.hear(event, begins_call=call is None)
-        self.book.hear(event)
+        self._book.hear(event)
         if call is None:
             call = self._namesakes.begin(event)
             self.calls[call.key] = call
@@ -93,10 +101,10 @@ class Board:
         self.touched.call(call.key)
         news = self._hear(call, event)
         self._set_phones(call, call.phones(), at)
-        self._behind.pop(call.key, None)
         self._behind[call.key] = call
-        if len(self._behind) >= self._most_behind:
-            self.catch_up()
+        self._behind.move_to_end(call.key)
+        if len(self._behind) > self._most_behind:
+            self._give_way(self._behind.popitem(last=False)[1])
         return news
 
     def _hear(self, call: Call, event: AnyEvent) -> bool:
@@ -105,7 +113,7 @@ class Board:
             call.hear_no_more(event)
             return True
         if not call.hear(event):
-            self.book.repeat(self._quarters.day_of(event.received_at))
+            self._book.repeat(self._quarters.day_of(event.received_at))
             return False
         self._news.add(call.key)
         self._note_names(event)
@@ -114,34 +122,54 @@ class Board:
         return True
 
     @contextmanager
-    def in_bulk(self) -> Iterator[None]:
-        """While nobody looks, sums and shelves follow a call once for many of its events; `settle` brings all up."""
-        self._most_behind = _MOST_BEHIND
+    def in_bulk(self, now: datetime | None = None) -> Iterator[None]:
+        """While nobody looks, more may be behind, and nothing that was touched is noted.
+
+        Calls of days that will be forgotten by `now` are followed only should anybody look all the same.
+        """
+        self._most_behind = _MOST_BEHIND_IN_BULK
+        self._unread_before = date.min if now is None else self.rules.day_of(now) - _DAY
         try:
             with self.touched.off():
                 yield
         finally:
-            self._most_behind = 1
+            self._most_behind, self._unread_before = _MOST_BEHIND, date.min
 
     @property
     def is_behind(self) -> bool:
-        return bool(self._behind)
+        return bool(self._behind or self._unread)
 
     def catch_up(self) -> None:
         """Brings sums, shelves and callers up to what the calls have heard; should it raise, the rest stays behind."""
-        for key in list(self._behind):  # not popped from its front: that looks at all that was popped before
-            call = self._behind.pop(key)
-            if call.key in self._news:
-                self._news.discard(call.key)
-                self._count(call)
-                self.callers.hold(call)
-            self._shelve(call)
+        while self._unread:
+            call = self._unread.popitem(last=False)[1]
+            call.wake()
+            self._follow(call)
+        while self._behind:
+            self._follow(self._behind.popitem(last=False)[1])
+
+    def _give_way(self, call: Call) -> None:
+        """Nothing has come of it for longer than of any other that is behind."""
+        is_new = call.key not in self._contributions
+        if is_new and call.state() == "ended" and self._quarters.day_of(call.started_at) < self._unread_before:
+            self._unread[call.key] = call
+            self._callers.hold(call)
+            call.rest(self._looked_at)
+        else:
+            self._follow(call)
+
+    def _follow(self, call: Call) -> None:
+        if call.key in self._news:
+            self._news.discard(call.key)
+            self._count(call)
+            self._callers.hold(call)
+        self._shelve(call)
 
     def lie_down(self) -> None:
         """Works out what the next look would, and has every call rest that may."""
         self.catch_up()
-        self.callers.lines()
-        self.callers.new_voicemails()
+        self._callers.lines()
+        self._callers.new_voicemails()
         while self._looked_at:
             rest_again(self._looked_at.popleft())
 
@@ -182,12 +210,12 @@ class Board:
         # A ring-all has hundreds of agents, and one event changes the part of one.
         same = frozenset(before[1].agents).intersection(after.agents) if before and before[0] == day else frozenset()
         if before is not None:
-            self.day(before[0]).move(call.key, before[1], -1, same)
-            self.day(before[0]).call_ids.discard(call.key)
+            self._day(before[0]).move(call.key, before[1], -1, same)
+            self._day(before[0]).call_ids.discard(call.key)
             self._touch(before[1], same)
-        self.day(day).move(call.key, after, 1, same)
+        self._day(day).move(call.key, after, 1, same)
         self._touch(after, same)
-        self.day(day).call_ids.add(call.key)
+        self._day(day).call_ids.add(call.key)
         self._contributions[call.key] = (day, after)
 
     def _touch(self, part: Contribution, same: Set[AgentPart]) -> None:
@@ -201,9 +229,9 @@ class Board:
         day = self._voicemail_days[key] = self._quarters.day_of(event.recorded_at or event.received_at)
         box = event.dialled_number
         admitted = box and self._names.admit("voicemail_boxes", box, event.received_at)
-        self.day(day).voicemails[admitted] += 1
-        self.callers.hold(call)
-        self.callers.file_voicemail(call, event.recorded_at, admitted)
+        self._day(day).voicemails[admitted] += 1
+        self._callers.hold(call)
+        self._callers.file_voicemail(call, event.recorded_at, admitted)
 
     def voicemails_of(self, day: date) -> Counter[str]:
         """How many voicemails that count in the day each remembered call left, by the call's key."""
@@ -213,16 +241,36 @@ class Board:
         """Voicemails that nobody has dealt with, by box: those of every call that is remembered."""
         return self.callers.new_voicemails()
 
+    @property
+    def days(self) -> dict[date, Day]:
+        """The sums of each day of which anything is known."""
+        self.catch_up()
+        return self._days
+
+    @property
+    def book(self) -> Book:
+        self.catch_up()
+        return self._book
+
+    @property
+    def callers(self) -> Callers:
+        self.catch_up()
+        return self._callers
+
     def day(self, day: date) -> Day:
         """The sums of one day, empty ones if nothing is known of it."""
-        sums = self.days.get(day)
+        self.catch_up()
+        return self._day(day)
+
+    def _day(self, day: date) -> Day:
+        sums = self._days.get(day)
         if sums is None:
-            sums = self.days[day] = Day(self.rules.thresholds)
+            sums = self._days[day] = Day(self.rules.thresholds)
         return sums
 
     def lose(self, lost: int, noticed_at: datetime) -> None:
         """The journal was found damaged, and `lost` entries of it are gone: the numbers are too small by them."""
-        self.day(self.rules.day_of(noticed_at)).losses.append(lost)
+        self._day(self.rules.day_of(noticed_at)).losses.append(lost)
         self.touched.everything()
 
     # --- what is live --------------------------------------------------------------------------------
@@ -235,7 +283,7 @@ class Board:
             self._shelves.put(call, state)
             return
         if call.counts:
-            self.book.post(call, self._day_counted(call))
+            self._book.post(call, self._day_counted(call))
         self._over[call.key] = call
         self._over.move_to_end(call.key)
         if len(self._over) > _AWAKE_WHEN_OVER:
@@ -252,11 +300,12 @@ class Board:
         call.rest(self._looked_at)
 
     def _wake(self, call: Call) -> None:
-        self._contributions[call.key] = (self._quarters.day_of(call.started_at), contribution(call))
+        if self._unread.pop(call.key, None) is None:
+            self._contributions[call.key] = (self._quarters.day_of(call.started_at), contribution(call))
         call.wake()
 
     def _unshelve(self, call: Call) -> None:
-        self.book.withdraw(call)
+        self._book.withdraw(call)
         if self._shelves.take(call):
             self._count_presumed(call, -1)
 
@@ -307,11 +356,11 @@ class Board:
     def _count_presumed(self, call: Call, by: int) -> None:
         day = self._day_counted(call)
         if by > 0:
-            self.book.post(call, day)
+            self._book.post(call, day)
         else:
-            self.book.withdraw(call)
+            self._book.withdraw(call)
         if call.is_inbound:
-            self.day(day).presumed_ended += by
+            self._day(day).presumed_ended += by
 
     def live_calls(self) -> list[Call]:
         """Every call that rings, waits or talks, as of the last `settle`; newest first."""
@@ -357,8 +406,8 @@ class Board:
         self.last_event_at = self.last_event_at and self.last_event_at + by
         self._names.step_clock(by)
         self.pbx.step_clock(by)
-        self.book.step_clock(by)
-        self.callers.step_clock(by)
+        self._book.step_clock(by)
+        self._callers.step_clock(by)
         self._newest_day, self._page = None, NEVER
         self.touched.everything()
 
@@ -371,7 +420,7 @@ class Board:
         if presumed:
             self._count_presumed(call, 1)
         elif call.counts and call.state() == "ended":
-            self.book.post(call, self._day_counted(call))
+            self._book.post(call, self._day_counted(call))
 
     # --- outliving the events ------------------------------------------------------------------------
 
@@ -398,18 +447,19 @@ class Board:
     def forget_before(self, day: date, at: datetime) -> None:
         """Forgets the calls of all days before `day`, though no event has come since to turn the page."""
         self.catch_up()
-        for old in [known for known in self.days if known < day]:
+        for old in [known for known in self._days if known < day]:
             self._forget_day(old, at)
 
     def erase(self, ids: Set[str], is_theirs: Callable[[str | None], bool]) -> None:
         """Forgets whose the calls of these ids were; the numbers stay."""
+        self.catch_up()
         self.touched.everything()
         for call in [known for known in self.calls.values() if known.id in ids]:
             was_at_rest = call.is_at_rest
             if was_at_rest:
                 self._wake(call)
             call.erase(is_theirs)
-            self.callers.hold(call)
+            self._callers.hold(call)
             if was_at_rest:
                 self._rest(call)
 
@@ -419,32 +469,41 @@ class Board:
         day, self._page = self._quarters.day_of(received_at), self._quarters.latest
         if self._newest_day is not None and day <= self._newest_day:
             return
-        self.catch_up()
+        while self._behind:
+            self._give_way(self._behind.popitem(last=False)[1])
         self.touched.everything()
         self._newest_day = day
-        for old in [known for known in self.days if known < day - timedelta(days=1)]:
+        for old in [known for known in self._days if known < day - _DAY]:
             self._forget_day(old, received_at)
+        for call in [known for known in self._unread.values() if self._quarters.day_of(known.started_at) < day - _DAY]:
+            del self._unread[call.key]
+            self._news.discard(call.key)
+            self._forget(call)
+        self._book.forget(day - 2 * _DAY)
         silent = received_at - _AGENT_REMEMBERED
         self.agents = {k: a for k, a in self.agents.items() if a.calls or a.heard_at > silent}
         self.places = {place: at for place, at in self.places.items() if at > silent}
         self._names.turn(day, silent)
-        self.callers.forget_marks(received_at)
+        self._callers.forget_marks(received_at)
 
     def _forget_day(self, day: date, at: datetime) -> None:
         self.touched.everything()
-        for call_id in self.days[day].call_ids:
+        for call_id in self._days[day].call_ids:
             call = self.calls.get(call_id)
             if call is None or self._day_counted(call) != day:
                 continue
             self._unshelve(call)
             if not call.is_at_rest:
                 self._set_phones(call, {}, at)
-            del self.calls[call_id]
             self._over.pop(call_id, None)
             self._contributions.pop(call_id, None)
-            self._namesakes.forget(call)
-            self.callers.forget(call)
-            for recorded_at in call.voicemails:
-                self._voicemail_days.pop((call_id, recorded_at), None)
-        del self.days[day]
-        self.book.forget(day)
+            self._forget(call)
+        del self._days[day]
+        self._book.forget(day)
+
+    def _forget(self, call: Call) -> None:
+        del self.calls[call.key]
+        self._namesakes.forget(call)
+        self._callers.forget(call)
+        for recorded_at in call.voicemails:
+            self._voicemail_days.pop((call.key, recorded_at), None)

@@ -124,7 +124,7 @@ class Intake:
 
     async def open(self, begin: Begin | None = None) -> None:
         """Replays the journal, from where `begin` has taken it; JournalError if it cannot be opened."""
-        with self.board.in_bulk():
+        with self.board.in_bulk(self._clock.now()):
             await self._journal.open(self.apply, begin=begin)
         self.catch_up()
         self.refused = int(self._journal.noted("refused") or 0)

@@ -122,7 +122,7 @@ def refold(question: Question, target: Callable[[bytes], object]) -> None:
     with suppress(Unusable):
         if (stamp := begun(fold, engine.beginnings)) is not None:
             at, seal = stamp.sequence, stamp.seal
-    with fold.intake.board.in_bulk():
+    with fold.intake.board.in_bulk(Clock().now()):
         for row in engine.beginnings.entries(at):
             fold.intake.apply(to_entry(row))
             at, seal = row[0], seal_of(row)

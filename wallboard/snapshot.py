@@ -87,8 +87,8 @@ def _parts(fold: Fold) -> dict[str, tuple[object, frozenset[str]]]:
         "arrivals": (intake.arrivals, frozenset()),
         "turns": (intake.turns, frozenset(("_rules",))),
         "board": (board, frozenset((
-            "rules", "pbx", "book", "callers", "_names", "_namesakes", "_shelves", "_looked_at", "_most_behind",
-            "touched", "_standings", "_stood", "_quarters", "_page",
+            "rules", "pbx", "_book", "_callers", "_names", "_namesakes", "_shelves", "_looked_at", "_most_behind",
+            "_unread_before", "touched", "_standings", "_stood", "_quarters", "_page",
         ))),
         "pbx": (board.pbx, frozenset(("_zone",))),
         "book": (board.book, frozenset()),
