@@ -194,10 +194,7 @@
   // Tiles came, went or changed places; or only something in them is new.
   function swapped(event) {
     const changed = event.detail;
-    const names = changed.tiles.some(function (tile) {
-      return tile.id === "board-name";
-    });
-    if (names) dress();
+    if (changed.tiles.indexOf(document.getElementById("board-name")) >= 0) dress();
     if (changed.lists.some(isPanels)) floor = null;
     if (floor === null || changed.lists.length) fit();
     turns.show(changed);

@@ -92,14 +92,11 @@
     }
   }
 
-  // What a swap has brought is blank or of before; everything else is right until the second is over.
-  function fill(event) {
+  // What a swap is about to bring is blank; everything else is right until the second is over.
+  function fill(fragment) {
     const now = serverNow();
-    const places = event.detail ? event.detail.tiles : [document];
-    for (let i = 0; i < places.length; i++) {
-      const ticks = places[i].querySelectorAll(TICKING);
-      for (let k = 0; k < ticks.length; k++) fillIn(ticks[k], now);
-    }
+    const ticks = fragment.querySelectorAll(TICKING);
+    for (let i = 0; i < ticks.length; i++) fillIn(ticks[i], now);
     ticking = null;
   }
 
@@ -113,8 +110,7 @@
     setTimeout(tickEachSecond, 1005 - (serverNow() % 1000));
   }
 
-  window.wallboard = { heardServerTime: heardServerTime, serverNow: serverNow, localNow: localNow };
-  document.addEventListener("wallboard:swapped", fill);
+  window.wallboard = { heardServerTime: heardServerTime, serverNow: serverNow, localNow: localNow, fill: fill };
   document.addEventListener("wallboard:turned", turned);
   tickEachSecond();
 })();
