@@ -80,7 +80,7 @@
   function fitCalls() {
     columnsOf(floor.calls).forEach(function (panels) {
       const column = panels.map(function (panel) {
-        return { panel: panel, rows: tilesOf(panel).length, led: panel.dataset.kind === "waiting", shown: 0, lines: 2, unit: 0 };
+        return { panel: panel, rows: tilesOf(panel).length, led: panel.getAttribute("data-kind") === "waiting", shown: 0, lines: 2, unit: 0 };
       });
       if (column.length) plan.calls(column, floor.callsHeight);
       column.forEach(dressCalls);
@@ -149,6 +149,7 @@
     if (calls !== callCounts) fitCalls();
     mainCounts = main;
     callCounts = calls;
+    if (!root.hasAttribute("data-fitted")) root.setAttribute("data-fitted", "");
   }
 
   function refit() {

@@ -15,6 +15,7 @@
   // Each sample is server time minus performance.now(), too small by its delay: the largest is the best.
   // Those of another clock, or of before a step of this one, tell nothing any more.
   let samples = [Number(root.dataset.now) - performance.now()];
+  let best = samples[0];
   let samplesOf = "";
   let ticking = null; // elements
 
@@ -26,10 +27,11 @@
     samplesOf = of;
     samples.push(instant - performance.now());
     if (samples.length > KEPT_SAMPLES) samples.shift();
+    best = Math.max.apply(null, samples);
   }
 
   function serverNow() {
-    return Math.max.apply(null, samples) + performance.now();
+    return best + performance.now();
   }
 
   // The board's own time of day, as milliseconds of a day that began at the epoch's midnight.
@@ -67,14 +69,16 @@
     const node = element.firstChild;
     if (!node) element.textContent = text;
     else if (node.data !== text) node.data = text;
-    if (element.hasAttribute("data-chars") && element.dataset.chars !== String(text.length)) element.dataset.chars = text.length;
+    const chars = element.getAttribute("data-chars");
+    if (chars !== null && chars !== String(text.length)) element.setAttribute("data-chars", text.length);
   }
 
+  // `dataset` would make an object of each element.
   function fillIn(element, now) {
-    const data = element.dataset;
-    if (data.since !== undefined) write(element, duration(now - Number(data.since)));
-    else if (data.lastEvent !== undefined) write(element, age(now - Number(data.lastEvent)));
-    else write(element, clock(element, now));
+    const since = element.getAttribute("data-since");
+    if (since !== null) return write(element, duration(now - Number(since)));
+    const last = element.getAttribute("data-last-event");
+    write(element, last === null ? clock(element, now) : age(now - Number(last)));
   }
 
   // Looked for when something has come, gone or turned, and not each second.
@@ -88,7 +92,7 @@
     const frozen = root.dataset.link === "stale"; // what is not known to go on must not seem to
     const elements = tickingNow();
     for (let i = 0; i < elements.length; i++) {
-      if (!frozen || elements[i].dataset.since === undefined || !elements[i].firstChild) fillIn(elements[i], now);
+      if (!frozen || !elements[i].hasAttribute("data-since") || !elements[i].firstChild) fillIn(elements[i], now);
     }
   }
 

@@ -108,7 +108,7 @@
   // Of calls that have no place, only how many there are is told.
   function countCut(panel, cut) {
     const title = panel.firstElementChild;
-    const hidden = Number(title.dataset.hidden) + cut;
+    const hidden = Number(title.getAttribute("data-hidden")) + cut;
     if (cut) cuts.set(panel, cut);
     else cuts.delete(panel);
     write(title.lastElementChild, hidden ? "+" + hidden + " more" : "");
