@@ -310,7 +310,8 @@ CHANGES = {
     "the notice": (replace(BOARD, notice=Notice(alarm="warn", text="Late")), ["board-notice"]),
     "a number": (replace(BOARD, hero=replace(HERO, waiting=3)), ["hero-waiting-digits"]),
     "two numbers": (
-        replace(BOARD, hero=replace(HERO, waiting=3, answered=98)), ["hero-waiting-digits", "hero-today-answered"]
+        replace(BOARD, hero=replace(HERO, waiting=3, answered=98)),
+        ["hero-waiting-digits", "hero-today-answered"],
     ),
     "a number and its alarm": (replace(BOARD, hero=replace(HERO, waiting=3, waiting_alarm="warn")), ["hero-waiting"]),
     "a number of a queue": (with_queues(visit(talking=4), visit("Support")), ["visit-sales-talking"]),
@@ -340,8 +341,10 @@ def test_what_is_sent_by_itself_is_one_whole_element(renderer: Renderer, alarm: 
     before, after = replace(HERO, waiting_alarm=alarm, abandon_alarm=alarm), visit(alarm=alarm, abandon_alarm=alarm)
     changed = replace(after, waiting=9, ringing=9, talking=9, longest_wait_since_ms=9, offered=99, abandoned=19)
     told = replace(before, waiting=9, offered=9, answered=9, missed=9, abandoned=19, outbound_placed=9)
+    told = replace(told, outbound_answered=19)
     html = renderer.changes(
-        replace(with_queues(after), hero=before), replace(with_queues(changed), hero=replace(told, outbound_answered=19))
+        replace(with_queues(after), hero=before),
+        replace(with_queues(changed), hero=told),
     )
     assert roots(html) == [
         "hero-waiting-digits", "hero-today-answered", "hero-today-offered", "hero-today-missed",
