@@ -63,7 +63,8 @@ KEPT_PARTS = 128
 _STEPS_KEPT = 16
 
 _BETWEEN_ELEMENTS = re.compile(r">\n+<")
-_LEAF = re.compile(r'(?!\A)(<(\w+) id="[^"]*"[^>]* hx-swap-oob="morph">.*?</\2>)', re.DOTALL)
+_SENT = ' hx-swap-oob="morph"'
+_LEAF = re.compile(r'(<(\w+) id="[^"]*"[^>]* hx-swap-oob="morph">.*?</\2>)', re.DOTALL)
 """An element within a fragment that is sent by itself where it alone differs; none of its own name stands in it."""
 
 
@@ -208,16 +209,18 @@ class Renderer:
 
 def _differing_leaves(before: str, after: str) -> str:
     """Of a fragment only the leaves that differ; all of it where anything else does."""
+    if after.count(_SENT) == 1:
+        return after
     (frame, leaves), (old_frame, old_leaves) = _parted(after), _parted(before)
-    if not leaves or frame != old_frame:
+    if frame != old_frame:
         return after
     return "".join(new for old, new in zip(old_leaves, leaves, strict=True) if old != new)
 
 
 @lru_cache(maxsize=KEPT_FRAGMENTS)
 def _parted(fragment: str) -> tuple[list[str], list[str]]:
-    """What stands around the leaves, and the leaves. The fragment's own first tag is none of one."""
-    pieces = _LEAF.split(fragment)
+    """What stands around the leaves, and the leaves. The first sign is left out: the fragment is none of its leaves."""
+    pieces = _LEAF.split(fragment[1:])
     return pieces[::3], pieces[1::3]
 
 
