@@ -63,7 +63,8 @@
   }
 
   function state() {
-    if (!root.dataset.sound || root.dataset.sound === "off" || wallboard.identity.isPreview) return "off";
+    const sound = root.getAttribute("data-sound");
+    if (!sound || sound === "off" || wallboard.identity.isPreview) return "off";
     if (!Context) return "absent";
     return context && context.state === "running" ? "ready" : "blocked";
   }

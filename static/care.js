@@ -63,7 +63,7 @@
   }
 
   function isOutOfHours() {
-    if (!root.dataset.dimFrom || !root.dataset.dimTo) return false;
+    if (!root.hasAttribute("data-dim-from")) return false;
     const from = minuteOf(root.dataset.dimFrom);
     const to = minuteOf(root.dataset.dimTo);
     const now = Math.floor(wallboard.localNow() / MINUTE) % (24 * 60);

@@ -87,7 +87,7 @@
   });
   document.body.addEventListener("htmx:sendError", () => say("desk-trouble", "The server cannot be reached: nothing was sent."));
   document.body.addEventListener("htmx:afterOnLoad", () => say("desk-trouble", ""));
-  document.body.addEventListener("htmx:afterSwap", () => document.dispatchEvent(new Event("wallboard:swapped")));
+  document.body.addEventListener("htmx:afterSwap", () => wallboard.fill(document));
   document.addEventListener("visibilitychange", () => { retryAt = 0; check(); });
   window.addEventListener("online", () => { retryAt = 0; check(); });
   setInterval(check, CHECK_EVERY);

@@ -80,7 +80,7 @@
   function fitCalls() {
     columnsOf(floor.calls).forEach(function (panels) {
       const column = panels.map(function (panel) {
-        return { panel: panel, rows: tilesOf(panel).length, led: panel.dataset.kind === "waiting", shown: 0, lines: 2, unit: 0 };
+        return { panel: panel, rows: tilesOf(panel).length, led: panel.getAttribute("data-kind") === "waiting", shown: 0, lines: 2, unit: 0 };
       });
       if (column.length) plan.calls(column, floor.callsHeight);
       column.forEach(dressCalls);
@@ -149,6 +149,7 @@
     if (calls !== callCounts) fitCalls();
     mainCounts = main;
     callCounts = calls;
+    if (!root.hasAttribute("data-fitted")) root.setAttribute("data-fitted", "");
   }
 
   function refit() {
@@ -194,10 +195,7 @@
   // Tiles came, went or changed places; or only something in them is new.
   function swapped(event) {
     const changed = event.detail;
-    const names = changed.tiles.some(function (tile) {
-      return tile.id === "board-name";
-    });
-    if (names) dress();
+    if (changed.tiles.indexOf(document.getElementById("board-name")) >= 0) dress();
     if (changed.lists.some(isPanels)) floor = null;
     if (floor === null || changed.lists.length) fit();
     turns.show(changed);

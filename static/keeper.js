@@ -111,8 +111,12 @@
   function heard(transport) {
     heardAt = performance.now();
     gone = false;
-    root.dataset.transport = transport;
+    mark("data-transport", transport);
     setLink("live");
+  }
+
+  function mark(name, value) {
+    if (root.getAttribute(name) !== value) root.setAttribute(name, value);
   }
 
   // Swaps fragments in; false if the page and the server no longer agree on what is there.
@@ -127,8 +131,8 @@
     }
     document.dispatchEvent(new CustomEvent("wallboard:swapped", { detail: changed }));
     if (missing) return false;
-    root.dataset.boot = boot;
-    root.dataset.sequence = sequence;
+    mark("data-boot", boot);
+    root.setAttribute("data-sequence", sequence);
     return true;
   }
 
@@ -180,8 +184,9 @@
   }
 
   function setLink(link) {
-    const changed = root.dataset.link !== link;
-    if (changed) root.dataset.link = link;
+    const changed = root.getAttribute("data-link") !== link;
+    if (!changed && link === "live") return;
+    if (changed) root.setAttribute("data-link", link);
     const said = link === "live" ? "" : gone ? "This board no longer exists" : heardAt === null ? "Connecting" : "Not live";
     if (word.textContent !== said) word.textContent = said;
     if (changed) document.dispatchEvent(new Event("wallboard:link"));

@@ -1,82 +1,64 @@
 // How a frame of the stream comes into the page, and how htmx brings a fragment in: what is there stays, and only
-// what the server says otherwise than before is touched. Knows no tile.
-// A general morph compares a tile with what stands on the page, where timers.js, fit.js and turns.js have written
-// too. This one keeps what the server said of each tile and compares that, which the browser does by itself.
+// what the server says otherwise than the page is touched. Knows no tile.
+// What ticks is filled in (timers.js) before it is compared, and what fit.js and turns.js have written is left alone.
 (function () {
   "use strict";
 
   const OURS = /^(style|data-lines|data-off|data-first|data-paged|data-page)$/; // set by fit.js and turns.js
-  const TICKING = "[data-since], [data-last-event], [data-utc-offset]"; // filled by timers.js
 
-  const said = new WeakMap(); // by tile, as it stands on the page: what the server last said of it
+  const frame = document.createElement("div");
   let changed = null; // tiles, and lists of tiles, that are not what they were
 
   function bring(old, fresh) {
     if (fresh.hasAttribute("data-order") || fresh.querySelector("[id]")) return bringAround(old, fresh);
-    const before = said.get(old) || pristine(old);
-    said.set(old, fresh);
-    if (before.isEqualNode(fresh)) return;
+    if (old.isEqualNode(fresh)) return;
     changed.tiles.push(old);
-    patch(old, before, fresh);
-  }
-
-  // A tile of the page itself, as the server must have said it.
-  function pristine(old) {
-    const copy = old.cloneNode(true);
-    for (let i = copy.attributes.length - 1; i >= 0; i--) {
-      if (OURS.test(copy.attributes[i].name)) copy.removeAttribute(copy.attributes[i].name);
-    }
-    const ticking = copy.querySelectorAll(TICKING);
-    for (let i = 0; i < ticking.length; i++) {
-      ticking[i].textContent = "";
-      if (ticking[i].hasAttribute("data-chars")) ticking[i].setAttribute("data-chars", "");
-    }
-    return copy;
+    patch(old, fresh);
   }
 
   // --- within a tile --------------------------------------------------------------------------------------
 
-  function patch(old, before, fresh) {
-    if (fresh.nodeType !== Node.ELEMENT_NODE) {
-      old.data = fresh.data;
-      return;
-    }
-    takeAttributes(old, before, fresh);
-    if (!areAlike(old, before, fresh)) return replaceChildren(old, fresh);
+  // Of most only the text differs: their attributes are looked at one by one only if it was not that.
+  function patch(old, fresh) {
+    if (areAlike(old, fresh)) patchChildren(old, fresh);
+    else replaceChildren(old, fresh);
+    if (!old.isEqualNode(fresh)) takeAttributes(old, fresh);
+  }
+
+  function patchChildren(old, fresh) {
     let there = old.firstChild;
-    let was = before.firstChild;
     for (let node = fresh.firstChild; node; node = node.nextSibling) {
-      const next = there.nextSibling;
-      if (!was.isEqualNode(node)) patch(there, was, node);
-      there = next;
-      was = was.nextSibling;
+      if (node.nodeType !== Node.ELEMENT_NODE) write(there, node.data);
+      else if (!there.isEqualNode(node)) patch(there, node);
+      there = there.nextSibling;
     }
   }
 
-  function takeAttributes(old, before, fresh) {
+  function write(text, data) {
+    if (text.data !== data) text.data = data;
+  }
+
+  function takeAttributes(old, fresh) {
     const names = fresh.getAttributeNames(); // `attributes` would make an object of each
     for (let i = 0; i < names.length; i++) {
       const value = fresh.getAttribute(names[i]);
-      if (before.getAttribute(names[i]) !== value) old.setAttribute(names[i], value);
+      if (old.getAttribute(names[i]) !== value && names[i] !== "data-order") old.setAttribute(names[i], value);
     }
-    const gone = before.getAttributeNames();
-    for (let i = 0; i < gone.length; i++) {
-      if (names.indexOf(gone[i]) < 0) old.removeAttribute(gone[i]);
+    const there = old.getAttributeNames();
+    for (let i = 0; i < there.length; i++) {
+      if (names.indexOf(there[i]) < 0 && !OURS.test(there[i])) old.removeAttribute(there[i]);
     }
   }
 
-  // Whether all three have the same children, looked at from outside.
-  function areAlike(old, before, fresh) {
+  // Whether both have the same children, looked at from outside.
+  function areAlike(old, fresh) {
     let there = old.firstChild;
-    let was = before.firstChild;
     let node = fresh.firstChild;
-    if (!was && !node) return true; // what stands on the page then was written there by timers.js
-    while (there && was && node && was.nodeName === node.nodeName && there.nodeName === node.nodeName) {
+    while (there && node && there.nodeName === node.nodeName) {
       there = there.nextSibling;
-      was = was.nextSibling;
       node = node.nextSibling;
     }
-    return !there && !was && !node;
+    return !there && !node;
   }
 
   function replaceChildren(old, fresh) {
@@ -88,7 +70,7 @@
 
   // By their ids, and the white space between them does not matter.
   function bringAround(old, fresh) {
-    takeOuterAttributes(old, fresh);
+    takeAttributes(old, fresh);
     const wanted = wantedIn(old, fresh);
     let moved = removeOthers(old, wanted);
     let at = old.firstElementChild;
@@ -110,14 +92,6 @@
       moved = true;
     }
     if (moved) changed.lists.push(old);
-  }
-
-  function takeOuterAttributes(old, fresh) {
-    const names = fresh.getAttributeNames();
-    for (let i = 0; i < names.length; i++) {
-      const value = fresh.getAttribute(names[i]);
-      if (names[i] !== "data-order" && old.getAttribute(names[i]) !== value) old.setAttribute(names[i], value);
-    }
   }
 
   // What shall be there, in its order. A list may tell how that differs (data-order) and bring those only that are new.
@@ -187,14 +161,15 @@
   // parses each answer as a document of its own, which costs an old television more than all the rest. Tells which
   // tiles and which lists of tiles are not what they were.
   function swap(html) {
-    const frame = document.createElement("div");
     frame.innerHTML = html;
+    window.wallboard.fill(frame);
     changed = { tiles: [], lists: [] };
     for (let fresh = frame.firstElementChild; fresh; fresh = fresh.nextElementSibling) {
       const old = document.getElementById(fresh.id);
       if (old) bring(old, fresh);
       else disagree();
     }
+    frame.textContent = "";
     return changed;
   }
 
@@ -205,6 +180,7 @@
     },
     handleSwap: function (style, target, fragment) {
       if (style !== "morph") return false;
+      window.wallboard.fill(fragment);
       changed = { tiles: [], lists: [] };
       bring(target, fragment.firstElementChild);
       return [];

@@ -15,6 +15,7 @@
   // Each sample is server time minus performance.now(), too small by its delay: the largest is the best.
   // Those of another clock, or of before a step of this one, tell nothing any more.
   let samples = [Number(root.dataset.now) - performance.now()];
+  let best = samples[0];
   let samplesOf = "";
   let ticking = null; // elements
 
@@ -26,10 +27,11 @@
     samplesOf = of;
     samples.push(instant - performance.now());
     if (samples.length > KEPT_SAMPLES) samples.shift();
+    best = Math.max.apply(null, samples);
   }
 
   function serverNow() {
-    return Math.max.apply(null, samples) + performance.now();
+    return best + performance.now();
   }
 
   // The board's own time of day, as milliseconds of a day that began at the epoch's midnight.
@@ -67,14 +69,16 @@
     const node = element.firstChild;
     if (!node) element.textContent = text;
     else if (node.data !== text) node.data = text;
-    if (element.hasAttribute("data-chars") && element.dataset.chars !== String(text.length)) element.dataset.chars = text.length;
+    const chars = element.getAttribute("data-chars");
+    if (chars !== null && chars !== String(text.length)) element.setAttribute("data-chars", text.length);
   }
 
+  // `dataset` would make an object of each element.
   function fillIn(element, now) {
-    const data = element.dataset;
-    if (data.since !== undefined) write(element, duration(now - Number(data.since)));
-    else if (data.lastEvent !== undefined) write(element, age(now - Number(data.lastEvent)));
-    else write(element, clock(element, now));
+    const since = element.getAttribute("data-since");
+    if (since !== null) return write(element, duration(now - Number(since)));
+    const last = element.getAttribute("data-last-event");
+    write(element, last === null ? clock(element, now) : age(now - Number(last)));
   }
 
   // Looked for when something has come, gone or turned, and not each second.
@@ -88,18 +92,15 @@
     const frozen = root.dataset.link === "stale"; // what is not known to go on must not seem to
     const elements = tickingNow();
     for (let i = 0; i < elements.length; i++) {
-      if (!frozen || elements[i].dataset.since === undefined || !elements[i].firstChild) fillIn(elements[i], now);
+      if (!frozen || !elements[i].hasAttribute("data-since") || !elements[i].firstChild) fillIn(elements[i], now);
     }
   }
 
-  // What a swap has brought is blank or of before; everything else is right until the second is over.
-  function fill(event) {
+  // What a swap is about to bring is blank; everything else is right until the second is over.
+  function fill(fragment) {
     const now = serverNow();
-    const places = event.detail ? event.detail.tiles : [document];
-    for (let i = 0; i < places.length; i++) {
-      const ticks = places[i].querySelectorAll(TICKING);
-      for (let k = 0; k < ticks.length; k++) fillIn(ticks[k], now);
-    }
+    const ticks = fragment.querySelectorAll(TICKING);
+    for (let i = 0; i < ticks.length; i++) fillIn(ticks[i], now);
     ticking = null;
   }
 
@@ -113,8 +114,7 @@
     setTimeout(tickEachSecond, 1005 - (serverNow() % 1000));
   }
 
-  window.wallboard = { heardServerTime: heardServerTime, serverNow: serverNow, localNow: localNow };
-  document.addEventListener("wallboard:swapped", fill);
+  window.wallboard = { heardServerTime: heardServerTime, serverNow: serverNow, localNow: localNow, fill: fill };
   document.addEventListener("wallboard:turned", turned);
   tickEachSecond();
 })();

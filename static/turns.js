@@ -8,7 +8,7 @@
 
   const starts = {}; // by panel: the first calm tile of its page
   let paged = []; // panels, and how many places each has
-  let cuts = new WeakMap(); // by panel of calls: how many have no place
+  const cuts = new Map(); // by panel of calls: how many have no place, where there are any
   let marks = new WeakMap(); // by tile: the mark that it was given
 
   function mark(element, name, wanted) {
@@ -73,6 +73,7 @@
   function showPanel(each) {
     const list = listIn(each.panel);
     const page = pageOf(each);
+    each.turns = page !== null;
     if (!page) return clear(each.panel, list);
     mark(list, "data-paged", true);
     page.parts.stay.forEach(function (tile) {
@@ -107,8 +108,9 @@
   // Of calls that have no place, only how many there are is told.
   function countCut(panel, cut) {
     const title = panel.firstElementChild;
-    const hidden = Number(title.dataset.hidden) + cut;
-    cuts.set(panel, cut);
+    const hidden = Number(title.getAttribute("data-hidden")) + cut;
+    if (cut) cuts.set(panel, cut);
+    else cuts.delete(panel);
     write(title.lastElementChild, hidden ? "+" + hidden + " more" : "");
   }
 
@@ -122,13 +124,17 @@
     paged.forEach(showPanel);
   }
 
-  // After a swap: only where something is new.
+  // After a swap: only where something is new, and not all has a place.
   function show(changed) {
+    const turning = paged.filter(function (each) {
+      return each.turns;
+    });
+    if (!turning.length && !cuts.size) return;
     const panels = new Set();
     changed.tiles.concat(changed.lists).forEach(function (element) {
       panels.add(element.closest(".panel"));
     });
-    paged.forEach(function (each) {
+    turning.forEach(function (each) {
       if (panels.has(each.panel)) showPanel(each);
     });
     panels.forEach(function (panel) {
@@ -138,7 +144,7 @@
 
   function forget() {
     paged = [];
-    cuts = new WeakMap();
+    cuts.clear();
     marks = new WeakMap();
   }
 

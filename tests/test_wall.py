@@ -200,6 +200,17 @@ def test_every_agent_and_queue_is_reached_and_what_is_urgent_stays(browser: Brow
         expect(page.locator("#agents-title .more")).to_have_text(f"1/{_ + 1}")
 
 
+@pytest.mark.parametrize(("size", "waits"), [((1920, 1080), True), ((390, 844), False)])
+def test_tiles_are_laid_out_only_when_they_have_been_fitted(browser: Browser, size: Any, waits: bool) -> None:
+    with shown(browser, drawn(FLOORS["normal"]), *size) as page:
+        assert page.locator(".tiles > li").first.is_visible()
+        laid_out = page.evaluate(
+            "document.documentElement.removeAttribute('data-fitted');"
+            "Array.from(document.querySelectorAll('.tiles > li')).filter(tile => tile.offsetHeight).length"
+        )
+        assert (laid_out == 0) is waits
+
+
 def test_the_page_turns_every_ten_seconds_without_motion(browser: Browser) -> None:
     with shown(browser, drawn(FLOORS["huge"])) as page:
         first = on_page(page, ".agent", "data-agent")

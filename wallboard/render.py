@@ -63,6 +63,9 @@ KEPT_PARTS = 128
 _STEPS_KEPT = 16
 
 _BETWEEN_ELEMENTS = re.compile(r">\n+<")
+_SENT = ' hx-swap-oob="morph"'
+_LEAF = re.compile(r'(<(\w+) id="[^"]*"[^>]* hx-swap-oob="morph">.*?</\2>)', re.DOTALL)
+"""An element within a fragment that is sent by itself where it alone differs; none of its own name stands in it."""
 
 
 class Renderer:
@@ -168,12 +171,13 @@ class Renderer:
             if type(new) in PARTS:
                 yield from self._differing_parts(old, new)
             else:
-                yield self.tile(new)
+                yield _differing_leaves(self._draw(old), self._draw(new)).encode()
 
     def _differing_parts(self, before: View, after: View) -> Iterator[bytes]:
         for name, shown_of in _SHOWN[type(after)].items():
-            if (shown := shown_of(after)) != shown_of(before):
-                yield self._drawn_part(type(after), name, shown).encode()
+            if (shown := shown_of(after)) != (was := shown_of(before)):
+                old, new = self._drawn_part(type(after), name, was), self._drawn_part(type(after), name, shown)
+                yield _differing_leaves(old, new).encode()
 
     def _drawn(self, template: str, view: object, same: frozenset[str] = frozenset(), order: str = "") -> str:
         html = self._template(template).render(view=view, same=same, order=order)
@@ -201,6 +205,23 @@ class Renderer:
                 # Jinja copies and compares them at each drawing, and a dict ten times as fast as its chain of one.
                 each.globals = dict(each.globals)
         return template
+
+
+def _differing_leaves(before: str, after: str) -> str:
+    """Of a fragment only the leaves that differ; all of it where anything else does."""
+    if after.count(_SENT) == 1:
+        return after
+    (frame, leaves), (old_frame, old_leaves) = _parted(after), _parted(before)
+    if frame != old_frame:
+        return after
+    return "".join(new for old, new in zip(old_leaves, leaves, strict=True) if old != new)
+
+
+@lru_cache(maxsize=KEPT_FRAGMENTS)
+def _parted(fragment: str) -> tuple[list[str], list[str]]:
+    """What stands around the leaves, and the leaves. The first sign is left out: the fragment is none of its leaves."""
+    pieces = _LEAF.split(fragment[1:])
+    return pieces[::3], pieces[1::3]
 
 
 def _getter(fields: tuple[str, ...]) -> Callable[[View], tuple[object, ...]]:
