@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tests.samples import Body, abandoned, answered, body, rang
+from tests.samples import Body, abandoned, answered, at, body, rang
 from wallboard.board import Board
 from wallboard.clock import Clock
 from wallboard.intake import Intake
@@ -269,7 +269,9 @@ def test_what_is_known_of_the_pbxs_clock_is_right_at_once(tmp_path: Path, readin
 def test_what_the_pbx_told_stays_as_it_is(tmp_path: Path, readings: Readings) -> None:
     async def run() -> None:
         floor = await opened(tmp_path / "j.db", readings)
-        await floor.post(rang("1", "a"), answered("2", "b"), abandoned("c"))
+        start, connected = at(-20, NOON), at(-6, NOON)
+        bodies = (rang("1", "a"), answered("2", "b") | {"connected_at": connected}, abandoned("c"))
+        await floor.post(*(body | {"call_start_at": start} for body in bodies))
         told = [(call["started_at"], call["answered_at"], call["ended_at"]) for call in floor.state()["calls"]]
         readings.wall += 3600
         await floor.intake.follow_clock()

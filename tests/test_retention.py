@@ -99,7 +99,8 @@ def base_of(folder: Path) -> int:
 
 def shown(state: dict[str, Any]) -> dict[str, Any]:
     """The state but for what moves with the moment and the journal's own entries."""
-    return {name: value for name, value in state.items() if name not in ("as_of", "sequence", "journal")}
+    rest = {name: value for name, value in state.items() if name not in ("as_of", "sequence", "journal")}
+    return rest | {"pbx": {**state["pbx"], "expected_events": None}}  # of a silence that grows
 
 
 class Purged:
