@@ -57,7 +57,7 @@ def tell(fold: snapshot.Fold, entries: Iterable[Entry]) -> snapshot.Fold:
     with fold.intake.board.in_bulk():
         for entry in entries:
             fold.intake.apply(entry)
-    fold.intake.catch_up()
+    fold.intake.board.catch_up()
     return fold
 
 

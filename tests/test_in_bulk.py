@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from tests import floors
+from tests.samples import START, rang
 from tests.test_against_reference import ORDERS, reused_ids
 from wallboard import board as boards
 from wallboard.board import Board
@@ -135,7 +136,7 @@ def test_whoever_looks_sees_what_was_heard() -> None:
     """Without asking for anything first."""
     events = events_of(1, "whole")
     eager, board = folded(events, None, [], "eager"), folded(events, None, [], "live")
-    assert board.is_behind
+    assert board._behind or board._unread
     day = max(eager.days)
     for look in (
         lambda board: [(day, sums.offered, sums.ended) for day, sums in sorted(board.days.items())],
@@ -189,3 +190,22 @@ def test_a_call_that_nobody_will_look_at_is_never_counted(monkeypatch: pytest.Mo
     board = folded(events, None, [], "in bulk", events[-1].received_at)
     board.catch_up()
     assert counted == board.days.keys()
+
+
+def test_a_call_that_cannot_be_counted_is_told_of_once_and_stops_nobody_who_looks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(call: Call) -> Contribution:
+        if call.id == "poison":
+            raise KeyError("a defect")
+        return contribution(call)
+
+    monkeypatch.setattr(boards, "contribution", broken)
+    board = Board(Rules(zone=ZONE))
+    intake = Intake(Reader(zone=ZONE), board, SqliteJournal(Path("never-opened.db")), Clock(), lambda: None)
+    for sequence, call in enumerate(("1", "poison", "2"), 1):
+        body = msgspec.json.encode(rang(call=call))
+        intake.apply(Entry(sequence=sequence, schema=SCHEMA, delivery=Delivery(received_at=START, body=body)))
+    for _ in range(2):
+        assert sum(day.offered for day in board.days.values()) == 2
+    assert (intake.poisoned, intake.counts()["set_aside"]) == (1, 1)

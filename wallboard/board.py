@@ -38,6 +38,10 @@ _AWAKE_WHEN_OVER = 1_000
 """So many calls that ended last are not at rest: late news is of them, and pages show the last 200."""
 
 
+def _raised(error: Exception) -> None:
+    raise error
+
+
 class Told(msgspec.Struct, frozen=True, kw_only=True):
     """What a board knows beside its calls and their days, and remembers when their events have been deleted."""
 
@@ -53,6 +57,8 @@ class Board:
 
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
+        self.leave: Callable[[Exception], None] = _raised
+        """What is done about a call that cannot be counted, whoever looks; the others are."""
         self.calls: dict[str, Call] = {}
         self.agents: dict[str, Agent] = {}
         self.places: dict[Place, datetime] = {}
@@ -135,12 +141,8 @@ class Board:
         finally:
             self._most_behind, self._unread_before = _MOST_BEHIND, date.min
 
-    @property
-    def is_behind(self) -> bool:
-        return bool(self._behind or self._unread)
-
     def catch_up(self) -> None:
-        """Brings sums, shelves and callers up to what the calls have heard; should it raise, the rest stays behind."""
+        """Brings sums, shelves and callers up to what the calls have heard."""
         while self._unread:
             call = self._unread.popitem(last=False)[1]
             call.wake()
@@ -159,11 +161,14 @@ class Board:
             self._follow(call)
 
     def _follow(self, call: Call) -> None:
-        if call.key in self._news:
-            self._news.discard(call.key)
-            self._count(call)
-            self._callers.hold(call)
-        self._shelve(call)
+        try:
+            if call.key in self._news:
+                self._news.discard(call.key)
+                self._count(call)
+                self._callers.hold(call)
+            self._shelve(call)
+        except Exception as error:  # noqa: BLE001 - the per-call guard
+            self.leave(error)
 
     def lie_down(self) -> None:
         """Works out what the next look would, and has every call rest that may."""

@@ -102,6 +102,7 @@ class Intake:
         self._clock = clock
         self._changed = changed
         self.board = board
+        board.leave = self._leave_behind
         self.ready = False
         self.closing = False
         self.has_erased = False
@@ -126,22 +127,13 @@ class Intake:
         """Replays the journal, from where `begin` has taken it; JournalError if it cannot be opened."""
         with self.board.in_bulk(self._clock.now()):
             await self._journal.open(self.apply, begin=begin)
-        self.catch_up()
+        self.board.catch_up()
         self.refused = int(self._journal.noted("refused") or 0)
         noted = self._journal.noted("refused_at")
         self.refused_at = datetime.fromisoformat(noted) if noted else None
         with suppress(JournalUnavailable):
             await self._journal.decide(self._step_back)
         self.ready = True
-
-    def catch_up(self) -> None:
-        """What a replay has left behind; an event that cannot be counted stops no start."""
-        while self.board.is_behind:
-            try:
-                self.board.catch_up()
-            except Exception as error:  # noqa: BLE001 - the per-event guard
-                self.poisoned += 1
-                log.error("call left behind", **traced(error))
 
     @property
     def takes(self) -> bool:
@@ -293,6 +285,10 @@ class Intake:
         self.poisoned += 1
         self.arrivals.put_aside(entry, f"could not be folded ({type(error).__name__})")
         log.error("event set aside", sequence=entry.sequence, **traced(error))
+
+    def _leave_behind(self, error: Exception) -> None:
+        self.poisoned += 1
+        log.error("call left behind", **traced(error))
 
     def _meaning(self, entry: Entry) -> tuple[str, str] | None:
         if entry.delivery.meaning is None:

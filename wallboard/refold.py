@@ -126,7 +126,7 @@ def refold(question: Question, target: Callable[[bytes], object]) -> None:
         for row in engine.beginnings.entries(at):
             fold.intake.apply(to_entry(row))
             at, seal = row[0], seal_of(row)
-    fold.intake.catch_up()
+    fold.intake.board.catch_up()
     if at and history is not None:
         write(fold, stamp_for(fold, epoch=history, sequence=at, seal=seal), target)
 

@@ -88,7 +88,7 @@ def _parts(fold: Fold) -> dict[str, tuple[object, frozenset[str]]]:
         "turns": (intake.turns, frozenset(("_rules",))),
         "board": (board, frozenset((
             "rules", "pbx", "_book", "_callers", "_names", "_namesakes", "_shelves", "_looked_at", "_most_behind",
-            "_unread_before", "touched", "_standings", "_stood", "_quarters", "_page",
+            "_unread_before", "leave", "touched", "_standings", "_stood", "_quarters", "_page",
         ))),
         "pbx": (board.pbx, frozenset(("_zone",))),
         "book": (board.book, frozenset()),
