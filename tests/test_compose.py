@@ -233,3 +233,12 @@ def test_who_has_not_looked_for_long_is_told_that_anything_may_be_different() ->
     with touched.off():
         touched.call("unseen")
     assert touched.since(seen) is None
+
+
+def test_a_call_that_nobody_answered_shows_how_long_it_waited() -> None:
+    floor, now = Floor(), START + timedelta(minutes=4)
+    for body in (*answered_call("1", "1001"), rang("1003", "2"), abandoned("2", lasted=21)):
+        floor.hear(now, body)
+    board = Composers(floor.board).composer(Look()).compose(now, sequence=1, trouble=None)
+    lasted = {row.id: row.lasted_seconds for row in tiles(board, "ended") if isinstance(row, views.CallRow)}
+    assert lasted == {"1": 187, "2": 21}

@@ -103,7 +103,7 @@ def call(id: str = "160455961758", **changes: object) -> CallRow:
         place="Sales",
         agents="Priya Shah",
         since_ms=1000,
-        talk_seconds=None,
+        lasted_seconds=None,
         voicemail=False,
         longest=False,
         alarm="calm",
@@ -263,7 +263,7 @@ def test_durations_that_tick_are_left_to_the_browser(renderer: Renderer) -> None
 
 @pytest.mark.parametrize(("seconds", "shown"), [(None, "–"), (0, "0:00"), (75, "1:15"), (3723, "1:02:03")])
 def test_the_talk_time_of_an_ended_call(renderer: Renderer, seconds: int | None, shown: str) -> None:
-    row = renderer.tile(call(state="ended", talk_seconds=seconds)).decode()
+    row = renderer.tile(call(state="ended", lasted_seconds=seconds)).decode()
     assert f'<p class="time">{shown}</p>' in row
 
 
@@ -283,6 +283,8 @@ def test_alarms_come_with_a_word_and_an_icon(renderer: Renderer) -> None:
     assert hero.count("#i-alert") == 2
     for words in ("3 too long", "Long wait", "Low"):
         assert words in hero
+    for count, words in ((1, "1 long wait<"), (2, "2 long waits<")):
+        assert words in renderer.tile(replace(HERO, waiting_alarm="warn", waiting_too_long=count)).decode()
 
 
 def test_voicemails_that_nobody_has_dealt_with_are_told_from_those_of_today(renderer: Renderer) -> None:

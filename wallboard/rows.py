@@ -148,11 +148,18 @@ def _row(scene: Scene, call: Call) -> views.CallRow:
         place=where(scene, call),
         agents=_agents(scene, list(call.offers if state == "ended" else call.phones())),
         since_ms=milliseconds(since),
-        talk_seconds=None if call.talk_ms is None else call.talk_ms // 1000,
+        lasted_seconds=_lasted(call) if state == "ended" else None,
         voicemail=bool(call.voicemails),
         longest=False,
         alarm="calm",
     )
+
+
+def _lasted(call: Call) -> int | None:
+    ms = call.talk_ms
+    if ms is None and not call.is_call_answered:
+        ms = max(filter(None, map(call.visit_wait_ms, call.visits.values())), default=None)
+    return None if ms is None else ms // 1000
 
 
 def where(scene: Scene, call: Call) -> str:

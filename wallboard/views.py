@@ -120,7 +120,10 @@ class AgentTile(View, frozen=True, kw_only=True):
 
 
 class CallRow(View, frozen=True, kw_only=True):
-    """One call that rings, talks or has just ended; the caller is masked already, `number` stands beside a name."""
+    """One call that rings, talks or has just ended; the caller is masked already, `number` stands beside a name.
+
+    `lasted_seconds` is the talk; of a call that nobody answered, the wait.
+    """
 
     key: str
     id: str
@@ -132,7 +135,7 @@ class CallRow(View, frozen=True, kw_only=True):
     place: str
     agents: str
     since_ms: int | None
-    talk_seconds: int | None
+    lasted_seconds: int | None
     voicemail: bool
     longest: bool
     alarm: Alarm
