@@ -40,6 +40,8 @@ READER = Reader(zone=ZONE, components={name: parse_meaning(said) for name, said 
 _CACHES = frozenset(("_parts", "_heap", "_looked_at", "missed", "_fresh", "ends"))
 """What only saves work, and may be there or not; what only tells that something is another now; and accounts younger
 than some seconds, which the state compares."""
+_ANY_ORDER = frozenset(("_over",))
+"""Whose order only tells which call rests first: when each was followed, not what it is."""
 HASH = "0" * 64
 
 
@@ -135,7 +137,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Counter):
         return sorted(((_plain(key), count) for key, count in value.items() if count), key=repr)
     if isinstance(value, dict) and not isinstance(value, OrderedDict):
-        return sorted(((_plain(key), _plain(its)) for key, its in value.items() if key not in _CACHES), key=repr)
+        its = {key: dict(its) if key in _ANY_ORDER else its for key, its in value.items() if key not in _CACHES}
+        return sorted(((_plain(key), _plain(one)) for key, one in its.items()), key=repr)
     if isinstance(value, OrderedDict):
         return [(_plain(key), _plain(its)) for key, its in value.items() if key not in _CACHES]
     if isinstance(value, msgspec.Struct):

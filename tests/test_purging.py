@@ -174,7 +174,7 @@ def test_a_purge_that_is_killed_at_any_moment_costs_nothing_and_is_ended_by_the_
     assert _purged_within(tmp_path / "whole", None)
     whole_seconds = time.monotonic() - began
     kills = attempt = 0
-    while kills <= 10 and attempt < 20:  # how many come in time depends on the machine
+    while kills <= 10 and attempt < 60:  # how many come in time depends on the machine
         folder, attempt = tmp_path / str(attempt), attempt + 1
         shutil.copytree(tmp_path / "made", folder)
         ended = False
