@@ -145,7 +145,7 @@ def _plain(value: Any) -> Any:
         return type(value).__name__, [_plain(getattr(value, name)) for name in value.__struct_fields__]
     if isinstance(value, (str, bytes, int, float, date, type(None))):
         return value
-    if isinstance(value, tuple) and any(isinstance(item, Call) for item in value):
+    if isinstance(value, (list, tuple)) and any(isinstance(item, Call) for item in value):
         return sorted(map(_plain, value), key=repr)
     if isinstance(value, Iterable):
         return [_plain(item) for item in value]

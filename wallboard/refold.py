@@ -23,6 +23,7 @@ from wallboard.boards.kept import Boards
 from wallboard.clock import Clock
 from wallboard.day.shelf import Shelf
 from wallboard.intake import Intake
+from wallboard.journal.apart import give_way
 from wallboard.journal.base import Base
 from wallboard.journal.beginnings import Beginnings
 from wallboard.journal.engines import Engine, engine_of
@@ -37,7 +38,6 @@ from wallboard.snapshot import Fold, Stamp, Unusable, check, stamp_for, stamp_of
 from wallboard.tv.paired import PairedTvs
 
 _ROOT = Path(__file__).resolve().parents[1]
-_NICE = 10
 _PIECE = 1 << 20
 
 
@@ -66,6 +66,7 @@ class Refolding:
     def __init__(self, question: Question) -> None:
         command = [sys.executable, "-m", "wallboard.refold"]
         self._process = subprocess.Popen(command, cwd=_ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        give_way(self._process.pid)
         assert self._process.stdin is not None
         with suppress(BrokenPipeError):
             self._process.stdin.write(pickle.dumps(question))
@@ -134,7 +135,6 @@ def refold(question: Question, target: Callable[[bytes], object]) -> None:
 def main() -> None:
     """Reads a question from stdin and writes the snapshot to stdout, where nothing else may go meanwhile."""
     set_up_apart()
-    os.nice(_NICE)
     with suppress(OSError):  # where memory runs out, this is what may go
         Path("/proc/self/oom_score_adj").write_text("1000")
     with os.fdopen(os.dup(1), "wb") as answer:

@@ -32,7 +32,7 @@ class Callers:
     def __init__(self, country: str, short_abandon_ms: int) -> None:
         self._country = country
         self._short_abandon_ms = short_abandon_ms
-        self._calls: dict[str, tuple[Call, ...]] = {}
+        self._calls: dict[str, list[Call]] = {}
         self._caller_of: dict[str, str] = {}
         self._parts: dict[str, Part] = {}
         self._marks: dict[str, list[Mark]] = {}
@@ -53,7 +53,7 @@ class Callers:
             self._let_go(call, before)
         if before != caller:
             self._caller_of[call.key] = caller
-            self._calls[caller] = (*self._calls.get(caller, ()), call)
+            self._calls.setdefault(caller, []).append(call)
         self._parts.pop(call.key, None)
         self._touch(caller)
 
@@ -109,10 +109,9 @@ class Callers:
 
     def _let_go(self, call: Call, caller: str) -> None:
         self._parts.pop(call.key, None)
-        calls = tuple(other for other in self._calls[caller] if other is not call)
-        if calls:
-            self._calls[caller] = calls
-        else:
+        calls = self._calls[caller]
+        calls.remove(call)  # mostly the oldest
+        if not calls:
             del self._calls[caller]
         self._touch(caller)
 

@@ -21,13 +21,13 @@ import msgspec
 
 from wallboard.day.history import Head, Question, fold
 from wallboard.day.rows import CallRow
+from wallboard.journal.apart import give_way
 from wallboard.journal.archive import ArchiveUnreadable
 from wallboard.logs import set_up_apart
 
 _ROOT = Path(__file__).resolve().parents[2]
 _PIECE = 250
 _LENGTH = 8
-_NICE = 10
 _END_SECONDS = 1.0
 
 
@@ -40,6 +40,7 @@ async def recount(question: Question) -> AsyncGenerator[Head | list[CallRow], No
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "wallboard.day.recount", cwd=_ROOT, stdin=PIPE, stdout=PIPE
     )
+    give_way(process.pid)
     is_whole = False
     try:
         assert process.stdin is not None
@@ -80,7 +81,6 @@ async def _ended(process: Process) -> None:
 def main() -> None:
     """Reads a question from stdin and writes the answer to stdout, where nothing else may go meanwhile."""
     set_up_apart()
-    os.nice(_NICE)
     with os.fdopen(os.dup(1), "wb") as answer:
         os.dup2(2, 1)
         question: Question = pickle.load(sys.stdin.buffer)

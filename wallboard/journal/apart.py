@@ -10,6 +10,7 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -25,21 +26,28 @@ class ApartFailed(Exception):
     """The process came to no result; the text says why, as far as it could tell."""
 
 
+def give_way(pid: int) -> None:
+    """To everything else, and from its first moment: what a process imports takes it longer than much of its work."""
+    with suppress(ProcessLookupError):
+        os.setpriority(os.PRIO_PROCESS, pid, _NICE)
+
+
 def apart(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """What `function`, which stands in a module of ours, returns; blocking. ApartFailed."""
     command = [sys.executable, "-m", "wallboard.journal.apart"]
     question = pickle.dumps((function, args, kwargs))
-    ended = subprocess.run(command, cwd=_ROOT, input=question, stdout=subprocess.PIPE, check=False)
-    if ended.returncode:
-        raise ApartFailed(ended.stdout.decode("utf-8", "replace") or "it ended before its time")
-    answer: T = pickle.loads(ended.stdout)
+    with subprocess.Popen(command, cwd=_ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        give_way(process.pid)
+        said, _ = process.communicate(question)
+    if process.returncode:
+        raise ApartFailed(said.decode("utf-8", "replace") or "it ended before its time")
+    answer: T = pickle.loads(said)
     return answer
 
 
 def main() -> None:
     """Reads the question from stdin and writes the answer to stdout, where nothing else may go meanwhile."""
     set_up_apart()
-    os.nice(_NICE)
     with os.fdopen(os.dup(1), "wb") as answer:
         os.dup2(2, 1)
         function, args, kwargs = pickle.load(sys.stdin.buffer)
