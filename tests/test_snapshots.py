@@ -249,3 +249,14 @@ def test_what_is_deleted_as_too_old_takes_the_snapshot_with_it(filled: Path) -> 
 
     assert in_turn(filled, purge, kill)[0] is True
     assert not snapshot_of(filled).exists()
+
+
+def test_who_makes_one_gives_way_before_it_has_imported_anything(tmp_path: Path) -> None:
+    """On one core that took webhooks up to half a second."""
+    making = Refolding(Question(url=f"sqlite:///{tmp_path}/wallboard.db", rules=RULES, reader=READER))
+    try:
+        assert os.getpriority(os.PRIO_PROCESS, making._process.pid) > os.getpriority(os.PRIO_PROCESS, os.getpid())
+    finally:
+        making.stop()
+        with making._process:
+            pass

@@ -17,7 +17,7 @@ from typing import ParamSpec, TypeVar
 from wallboard.logs import set_up_apart
 
 _ROOT = Path(__file__).resolve().parents[2]
-_NICE = 10
+_NICER = 10
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -29,7 +29,7 @@ class ApartFailed(Exception):
 def give_way(pid: int) -> None:
     """To everything else, and from its first moment: what a process imports takes it longer than much of its work."""
     with suppress(ProcessLookupError):
-        os.setpriority(os.PRIO_PROCESS, pid, _NICE)
+        os.setpriority(os.PRIO_PROCESS, pid, os.getpriority(os.PRIO_PROCESS, 0) + _NICER)
 
 
 def apart(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
