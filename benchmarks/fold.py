@@ -11,7 +11,7 @@ from __future__ import annotations
 import gc
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -67,11 +67,12 @@ def _day(suite: Suite, size: Size) -> tuple[Cost, Cost]:
     """At the beginning and at the end of a day of so many calls."""
     window = max(8, min(500, size.calls // 8))
     total = size.calls + window
-    inside, told = Inside(), _told(total)
-    _quickly(inside, islice(told, EARLY_CALL * EVENTS_A_CALL))
-    early = _timed(inside, islice(told, window * EVENTS_A_CALL))
-    _quickly(inside, islice(told, (size.calls - EARLY_CALL - window) * EVENTS_A_CALL))
-    late = _timed(inside, told)
+    inside, told, few = Inside(), list(_told(total)), EARLY_CALL * EVENTS_A_CALL
+    timed = window * EVENTS_A_CALL
+    _quickly(inside, told[:few])
+    early = _timed(inside, told[few : few + timed])
+    _quickly(inside, told[few + timed : -timed])
+    late = _timed(inside, told[-timed:])
     say(f"  an event at the {EARLY_CALL}th call {early[0]:.1f} us, drawn {early[1]:,.0f} us;"
         f" at the {size.calls:,}th {late[0]:.1f}, {late[1]:,.0f} us")  # fmt: skip
     offered = sum(len(day.call_ids) for day in inside.board.days.values())
@@ -87,16 +88,16 @@ def _told(calls: int) -> Iterator[tuple[datetime, bytes]]:
         yield at, msgspec.json.encode(body)
 
 
-def _quickly(inside: Inside, told: Iterator[tuple[datetime, bytes]]) -> None:
+def _quickly(inside: Inside, told: Sequence[tuple[datetime, bytes]]) -> None:
     for at, body in told:
         inside.apply(body, at)
 
 
-def _timed(inside: Inside, told: Iterator[tuple[datetime, bytes]]) -> Cost:
+def _timed(inside: Inside, told: Sequence[tuple[datetime, bytes]]) -> Cost:
     gc.collect()
     inside.frame()
     folding, drawing = [], []
-    for number, (at, body) in enumerate(list(told)):
+    for number, (at, body) in enumerate(told):
         began = time.thread_time()
         inside.apply(body, at)
         folding.append(time.thread_time() - began)

@@ -98,11 +98,17 @@ def test_a_board_that_cannot_be_drawn_falls_silent_and_comes_back() -> None:
     asyncio.run(work())
 
 
-@pytest.mark.parametrize(("takes", "least"), [(0.03, 0.05), (0.08, 0.105)], ids=["a while", "too long"])
+@pytest.mark.parametrize(
+    ("takes", "has_changed", "least"),
+    [(0.03, True, 0.05), (0.08, True, 0.105), (0.001, False, 0.006), (0.03, False, 0.08)],
+    ids=["a while", "too long", "for nothing", "a while for nothing"],
+)
 def test_frames_follow_every_50_ms_and_leave_time_for_others(
-    monkeypatch: pytest.MonkeyPatch, takes: float, least: float
+    monkeypatch: pytest.MonkeyPatch, takes: float, has_changed: bool, least: float
 ) -> None:
-    """Counted from start to start; of a crowd that takes longer the half of that remains."""
+    """Counted from start to start; of a crowd that takes longer the half of that remains. Whoever looked for nothing
+    is soon there again.
+    """
     began: list[float] = []
 
     async def work() -> None:
@@ -111,10 +117,11 @@ def test_frames_follow_every_50_ms_and_leave_time_for_others(
         source = Source(Board(Rules(zone=UTC, day_starts_at=time(0))), journal, Clock(), Pen(TEMPLATES), Targets(), "")
         screens = Screens(source, Boards(lambda: None))
 
-        async def publish(screen: Screen, now: object) -> None:
+        async def publish(screen: Screen, now: object) -> bool:
             began.append(loop.time())
             screens.changed()
             await asyncio.sleep(takes)
+            return has_changed
 
         monkeypatch.setattr(Screen, "publish", publish)
         publishing = asyncio.create_task(screens._publishing())

@@ -96,18 +96,20 @@ class Screen:
         """`removed`: the board is no more, and its screens must say so."""
         self.feed.close(message("farewell", msgspec.json.encode({"reason": reason})))
 
-    async def publish(self, now: datetime | None = None) -> None:
-        """Shows what has changed by `now`, which all screens may share, and without it by this moment.
+    async def publish(self, now: datetime | None = None) -> bool:
+        """Shows what has changed by `now`, which all screens may share, and without it by this moment; False if nothing
+        has.
 
         A board that cannot be drawn is tried again, and its screens say that it is old.
         """
         try:
-            await self._publish(now or self._source.clock.now())
+            has_changed = await self._publish(now or self._source.clock.now())
         except Exception as error:  # noqa: BLE001 - the ticker's guard
             self._shown, self.is_stuck = None, True
             log.error("the board could not be drawn", slug=self.definition.slug, **traced(error))
-        else:
-            self.is_stuck = False
+            return True
+        self.is_stuck = False
+        return has_changed
 
     async def beat(self) -> None:
         if not self.is_stuck:
@@ -118,17 +120,19 @@ class Screen:
         said = {**self._source.pulse(), "build": self.build}
         return said if self._shown is None else {**said, "sequence": self._shown.sequence}
 
-    async def _publish(self, now: datetime) -> None:
+    async def _publish(self, now: datetime) -> bool:
         if not self.feed:
             self._shown, self._snapshot, self._is_redefined = None, None, False
             self._composer = None
-            return
+            return False
         after = self._compose(now)
         before = None if self._is_redefined else self._shown
         # Before the frame is handed out: whoever comes meanwhile is shown `after`.
         self._shown, self._is_redefined = after, False
-        if fragments := self._source.renderer.changes(before, after):
+        fragments = self._source.renderer.changes(before, after)
+        if fragments:
             await self.feed.publish(_frame(fragments, self._id(after)))
+        return bool(fragments)
 
     def _snapshot_message(self) -> bytes:
         """The board that the others see, whole; so that the next frame's changes fit for everybody."""

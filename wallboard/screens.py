@@ -108,13 +108,15 @@ class Screens:
             self._dirty.clear()
             began = time.monotonic()
             now = self._source.clock.now()
-            for screen in self:
-                await screen.publish(now)
+            has_changed = [await screen.publish(now) for screen in self]
             if self._steps != self._source.clock.steps:
                 self._steps = self._source.clock.steps
                 await self._beat()
             took = time.monotonic() - began
-            await asyncio.sleep(max(COALESCE_SECONDS - took, COALESCE_SECONDS / 2))
+            if any(has_changed):
+                await asyncio.sleep(max(COALESCE_SECONDS - took, COALESCE_SECONDS / 2))
+            else:  # a second that is over mostly changes nothing, and what comes now need not wait for that
+                await asyncio.sleep(min(COALESCE_SECONDS, max(4 * took, COALESCE_SECONDS / 10)))
 
     async def _ticking(self) -> None:
         while True:
