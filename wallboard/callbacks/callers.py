@@ -53,7 +53,10 @@ class Callers:
             self._let_go(call, before)
         if before != caller:
             self._caller_of[call.key] = caller
-            self._calls.setdefault(caller, []).append(call)
+            if caller in self._calls:
+                self._calls[caller].append(call)
+            else:
+                self._calls[caller] = [call]  # has no room for a second, which most callers never need
         self._parts.pop(call.key, None)
         self._touch(caller)
 
