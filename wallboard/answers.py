@@ -39,6 +39,6 @@ class Answers:
 
 
 def tell(method: str, route: str | None, status: int | None, started: float) -> None:
-    """`started` by the steady clock."""
+    """One line of the debug log; `started` is `time.monotonic()` in seconds, the line says milliseconds."""
     took = round((time.monotonic() - started) * 1000, 1)
     log.debug("answered", method=method, route=route, status=status, ms=took)

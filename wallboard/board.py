@@ -254,11 +254,13 @@ class Board:
 
     @property
     def book(self) -> Book:
+        """Which events each call of which day has had."""
         self.catch_up()
         return self._book
 
     @property
     def callers(self) -> Callers:
+        """Whoever the remembered calls were of."""
         self.catch_up()
         return self._callers
 

@@ -170,7 +170,7 @@ class Intake:
 
     def accept_at_once(self, raw: bytes, meaning: str | None) -> asyncio.Future[Receipt] | None:
         """`accept` of a body that can be read while nothing but the journal is to be waited for: nearly all are such.
-        `None` of any other, and nothing was done.
+        `None` of any other, and nothing was done. JournalUnavailable, at once or in the future.
         """
         if self._spool is not None or self._clock.step() is not None:
             return None

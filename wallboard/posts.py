@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
@@ -48,7 +49,7 @@ class Door(Protocol):
 
     def admits(self, guest: Any, address: str | None, raw: RawHeaders, headers: Named) -> bool: ...
 
-    def take_at_once(self, body: bytes, headers: Named, answer: Any) -> bool: ...
+    def take_at_once(self, body: bytes, headers: Named, answer: Callable[[Ready], None]) -> bool: ...
 
 
 class Post:

@@ -115,7 +115,7 @@ class Journal(Protocol):
         """Makes one delivery durable, applies it, returns what `apply` returned; JournalUnavailable otherwise."""
 
     def enqueue(self, delivery: Delivery) -> asyncio.Future[Any]:
-        """What `append` waits for."""
+        """What `append` waits for; JournalUnavailable at once where nothing more can be queued."""
 
     async def decide(self, decide: Decide) -> Any:
         """The same for the delivery that `decide` returns; it is asked at a moment when every process's entries before
