@@ -87,6 +87,7 @@ ORDER = [
     "callbacks.callers",
     "rules",
     "quarters",
+    "tally",
     "board",
     "turns",
     "day.rows",

@@ -16,6 +16,7 @@ from tests import floors
 from tests.samples import START, rang
 from tests.test_against_reference import ORDERS, reused_ids
 from wallboard import board as boards
+from wallboard import tally
 from wallboard.board import Board
 from wallboard.calls import Call
 from wallboard.clock import Clock
@@ -186,7 +187,7 @@ def test_a_call_that_nobody_will_look_at_is_never_counted(monkeypatch: pytest.Mo
         counted.add(call.started_at.astimezone(ZONE).date())
         return contribution(call)
 
-    monkeypatch.setattr(boards, "contribution", counting)
+    monkeypatch.setattr(tally, "contribution", counting)
     board = folded(events, None, [], "in bulk", events[-1].received_at)
     board.catch_up()
     assert counted == board.days.keys()
@@ -200,7 +201,7 @@ def test_a_call_that_cannot_be_counted_is_told_of_once_and_stops_nobody_who_look
             raise KeyError("a defect")
         return contribution(call)
 
-    monkeypatch.setattr(boards, "contribution", broken)
+    monkeypatch.setattr(tally, "contribution", broken)
     board = Board(Rules(zone=ZONE))
     intake = Intake(Reader(zone=ZONE), board, SqliteJournal(Path("never-opened.db")), Clock(), lambda: None)
     for sequence, call in enumerate(("1", "poison", "2"), 1):

@@ -25,7 +25,8 @@ from wallboard.quarters import NEVER, Quarters
 from wallboard.rules import Rules
 from wallboard.shelves import Shelves
 from wallboard.standing import Standing, Standings, stands
-from wallboard.totals import AgentPart, Contribution, Day, contribution
+from wallboard.tally import Tally
+from wallboard.totals import Day
 from wallboard.touched import Touched
 from wallboard.usual import Pbx, PbxTold
 
@@ -62,7 +63,6 @@ class Board:
         self.calls: dict[str, Call] = {}
         self.agents: dict[str, Agent] = {}
         self.places: dict[Place, datetime] = {}
-        self._days: dict[date, Day] = {}
         self.last_event_at: datetime | None = None
         self.pbx = Pbx(rules.zone)
         self._book = Book()
@@ -72,7 +72,6 @@ class Board:
         self._names = Names()
         self._namesakes = Namesakes()
         self._newest_day: date | None = None
-        self._contributions: dict[str, tuple[date, Contribution]] = {}
         self._voicemail_days: dict[tuple[str, datetime | None], date] = {}
         self._shelves = Shelves(rules.timeout)
         self._behind: OrderedDict[str, Call] = OrderedDict()
@@ -83,6 +82,7 @@ class Board:
         self._over: OrderedDict[str, Call] = OrderedDict()
         self._looked_at: deque[Call] = deque()
         self._quarters = Quarters(rules)
+        self._tally = Tally(rules, self._quarters, self.touched)
         self._page = NEVER
 
     # --- applying ------------------------------------------------------------------------------------
@@ -152,7 +152,7 @@ class Board:
 
     def _give_way(self, call: Call) -> None:
         """Nothing has come of it for longer than of any other that is behind."""
-        is_new = call.key not in self._contributions
+        is_new = call not in self._tally
         if is_new and call.state() == "ended" and self._quarters.day_of(call.started_at) < self._unread_before:
             self._unread[call.key] = call
             self._callers.hold(call)
@@ -164,7 +164,7 @@ class Board:
         try:
             if call.key in self._news:
                 self._news.discard(call.key)
-                self._count(call)
+                self._tally.count(call)
                 self._callers.hold(call)
             self._shelve(call)
         except Exception as error:  # noqa: BLE001 - the per-call guard
@@ -207,26 +207,6 @@ class Board:
         self.touched.everything()
         return agent
 
-    def _count(self, call: Call) -> None:
-        day, after = self._quarters.day_of(call.started_at), contribution(call)
-        before = self._contributions.get(call.key)
-        if before == (day, after):
-            return
-        # A ring-all has hundreds of agents, and one event changes the part of one.
-        same = frozenset(before[1].agents).intersection(after.agents) if before and before[0] == day else frozenset()
-        if before is not None:
-            self._day(before[0]).move(call.key, before[1], -1, same)
-            self._day(before[0]).call_ids.discard(call.key)
-            self._touch(before[1], same)
-        self._day(day).move(call.key, after, 1, same)
-        self._touch(after, same)
-        self._day(day).call_ids.add(call.key)
-        self._contributions[call.key] = (day, after)
-
-    def _touch(self, part: Contribution, same: Set[AgentPart]) -> None:
-        self.touched.places(visit.place for visit in part.visits)
-        self.touched.agents(agent.agent for agent in part.agents if agent not in same)
-
     def _count_voicemail(self, call: Call, event: VoicemailLeft) -> None:
         key = (call.key, event.recorded_at)
         if key in self._voicemail_days:
@@ -234,7 +214,7 @@ class Board:
         day = self._voicemail_days[key] = self._quarters.day_of(event.recorded_at or event.received_at)
         box = event.dialled_number
         admitted = box and self._names.admit("voicemail_boxes", box, event.received_at)
-        self._day(day).voicemails[admitted] += 1
+        self._tally.day(day).voicemails[admitted] += 1
         self._callers.hold(call)
         self._callers.file_voicemail(call, event.recorded_at, admitted)
 
@@ -250,7 +230,7 @@ class Board:
     def days(self) -> dict[date, Day]:
         """The sums of each day of which anything is known."""
         self.catch_up()
-        return self._days
+        return self._tally.days
 
     @property
     def book(self) -> Book:
@@ -267,17 +247,11 @@ class Board:
     def day(self, day: date) -> Day:
         """The sums of one day, empty ones if nothing is known of it."""
         self.catch_up()
-        return self._day(day)
-
-    def _day(self, day: date) -> Day:
-        sums = self._days.get(day)
-        if sums is None:
-            sums = self._days[day] = Day(self.rules.thresholds)
-        return sums
+        return self._tally.day(day)
 
     def lose(self, lost: int, noticed_at: datetime) -> None:
         """The journal was found damaged, and `lost` entries of it are gone: the numbers are too small by them."""
-        self._day(self.rules.day_of(noticed_at)).losses.append(lost)
+        self._tally.day(self.rules.day_of(noticed_at)).losses.append(lost)
         self.touched.everything()
 
     # --- what is live --------------------------------------------------------------------------------
@@ -290,25 +264,19 @@ class Board:
             self._shelves.put(call, state)
             return
         if call.counts:
-            self._book.post(call, self._day_counted(call))
+            self._book.post(call, self._tally.day_of(call))
         self._over[call.key] = call
         self._over.move_to_end(call.key)
         if len(self._over) > _AWAKE_WHEN_OVER:
             self._rest(self._over.popitem(last=False)[1])
 
-    def _day_counted(self, call: Call) -> date:
-        """The day that the call counts in."""
-        known = self._contributions.get(call.key)
-        return known[0] if known is not None else self._quarters.day_of(call.started_at)
-
     def _rest(self, call: Call) -> None:
-        """What the call adds to its day is a function of the call, and need not be kept either."""
-        self._contributions.pop(call.key, None)
+        self._tally.put_away(call.key)
         call.rest(self._looked_at)
 
     def _wake(self, call: Call) -> None:
         if self._unread.pop(call.key, None) is None:
-            self._contributions[call.key] = (self._quarters.day_of(call.started_at), contribution(call))
+            self._tally.take_out(call)
         call.wake()
 
     def _unshelve(self, call: Call) -> None:
@@ -361,13 +329,13 @@ class Board:
         return self._standings.by_place
 
     def _count_presumed(self, call: Call, by: int) -> None:
-        day = self._day_counted(call)
+        day = self._tally.day_of(call)
         if by > 0:
             self._book.post(call, day)
         else:
             self._book.withdraw(call)
         if call.is_inbound:
-            self._day(day).presumed_ended += by
+            self._tally.day(day).presumed_ended += by
 
     def live_calls(self) -> list[Call]:
         """Every call that rings, waits or talks, as of the last `settle`; newest first."""
@@ -423,11 +391,11 @@ class Board:
         presumed = self.is_presumed(call)
         if presumed:
             self._count_presumed(call, -1)
-        self._count(call)
+        self._tally.count(call)
         if presumed:
             self._count_presumed(call, 1)
         elif call.counts and call.state() == "ended":
-            self._book.post(call, self._day_counted(call))
+            self._book.post(call, self._tally.day_of(call))
 
     # --- outliving the events ------------------------------------------------------------------------
 
@@ -454,7 +422,7 @@ class Board:
     def forget_before(self, day: date, at: datetime) -> None:
         """Forgets the calls of all days before `day`, though no event has come since to turn the page."""
         self.catch_up()
-        for old in [known for known in self._days if known < day]:
+        for old in [known for known in self._tally.days if known < day]:
             self._forget_day(old, at)
 
     def erase(self, ids: Set[str], is_theirs: Callable[[str | None], bool]) -> None:
@@ -480,7 +448,7 @@ class Board:
             self._give_way(self._behind.popitem(last=False)[1])
         self.touched.everything()
         self._newest_day = day
-        for old in [known for known in self._days if known < day - _DAY]:
+        for old in [known for known in self._tally.days if known < day - _DAY]:
             self._forget_day(old, received_at)
         for call in [known for known in self._unread.values() if self._quarters.day_of(known.started_at) < day - _DAY]:
             del self._unread[call.key]
@@ -495,17 +463,17 @@ class Board:
 
     def _forget_day(self, day: date, at: datetime) -> None:
         self.touched.everything()
-        for call_id in self._days[day].call_ids:
+        for call_id in self._tally.days[day].call_ids:
             call = self.calls.get(call_id)
-            if call is None or self._day_counted(call) != day:
+            if call is None or self._tally.day_of(call) != day:
                 continue
             self._unshelve(call)
             if not call.is_at_rest:
                 self._set_phones(call, {}, at)
             self._over.pop(call_id, None)
-            self._contributions.pop(call_id, None)
+            self._tally.put_away(call_id)
             self._forget(call)
-        del self._days[day]
+        del self._tally.days[day]
         self._book.forget(day)
 
     def _forget(self, call: Call) -> None:

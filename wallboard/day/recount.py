@@ -76,6 +76,7 @@ async def _ended(process: Process) -> None:
         await asyncio.wait_for(process.wait(), _END_SECONDS)
     if process.returncode is None:
         _kill(process)
+        await process.wait()
 
 
 def main() -> None:
